@@ -1,0 +1,112 @@
+//! [`Store`]: what the `cache` layer needs of a store. The product implements it over LMDB and files.
+
+use std::{
+    future::Future,
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
+
+use http::HeaderMap;
+
+use crate::{
+    body::{Body, BoxError},
+    digest::Sha256,
+    semantics::{cache_key::CacheKey, stored_response::StoredResponse, target_uri::TargetUri},
+};
+
+/// One stored response of a URL.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// The response.
+    pub response: StoredResponse,
+    /// Whether an unsafe request has invalidated it (RFC 9111 §4.4): it must be validated before reuse.
+    pub invalidated: bool,
+    /// The fields of an answer by archive rules, prepared by the first hit.
+    pub prepared: OnceLock<HeaderMap>,
+}
+
+impl From<StoredResponse> for Stored {
+    /// A response that nothing has invalidated.
+    fn from(response: StoredResponse) -> Self {
+        Self {
+            response,
+            invalidated: false,
+            prepared: OnceLock::new(),
+        }
+    }
+}
+
+/// The stored responses of one URL, as one read found them.
+pub trait StoredSet: Clone + Send + Sync + 'static {
+    /// The responses, newest first.
+    fn responses(&self) -> &[Stored];
+    /// Changes with every write of the set; never zero.
+    fn revision(&self) -> u64;
+}
+
+impl<T: StoredSet> StoredSet for Arc<T> {
+    fn responses(&self) -> &[Stored] {
+        T::responses(self)
+    }
+
+    fn revision(&self) -> u64 {
+        T::revision(self)
+    }
+}
+
+/// The bytes of one stored body, open for reading.
+pub trait Content: Clone + Send + Sync + 'static {
+    /// A body of the bytes of `range`.
+    fn body(&self, range: Range<u64>) -> Body;
+}
+
+/// A response with a pinned digest that is not the URL's newest.
+#[derive(Clone, Debug)]
+pub struct Pinned {
+    /// The response.
+    pub response: StoredResponse,
+    /// Whether another URL served these bytes.
+    pub is_alias: bool,
+}
+
+/// Where responses are kept. Cheap to clone.
+pub trait Store: Clone + Send + Sync + 'static {
+    /// What one read finds.
+    type Set: StoredSet;
+    /// An open body.
+    type Content: Content;
+
+    /// The responses stored under `key`. On the path of every hit: answers at once, waits for no write.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn stored(&self, key: &CacheKey) -> Result<Option<Self::Set>, BoxError>;
+
+    /// Opens the bytes of `response`; `None` when they are gone or damaged.
+    fn open(
+        &self,
+        response: &StoredResponse,
+    ) -> impl Future<Output = Result<Option<Self::Content>, BoxError>> + Send;
+
+    /// A response with `digest` from the history of `key` or, failing that, of any public URL.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn pinned(&self, key: &CacheKey, digest: &Sha256) -> Result<Option<Pinned>, BoxError>;
+
+    /// Stores a response whose bytes are in the store already: freshened, or found under another URL.
+    fn update(
+        &self,
+        uri: &TargetUri,
+        response: StoredResponse,
+    ) -> impl Future<Output = Result<(), BoxError>> + Send;
+
+    /// Marks the responses of `uri` as invalidated.
+    fn invalidate(&self, uri: &TargetUri) -> impl Future<Output = Result<(), BoxError>> + Send;
+
+    /// The bytes with `digest` are gone or damaged: every response with them becomes a miss.
+    fn lost(&self, digest: &Sha256) -> impl Future<Output = Result<(), BoxError>> + Send;
+
+    /// Counts a hit; never waits.
+    fn count_hit(&self, set: &Self::Set);
+}

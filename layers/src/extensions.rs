@@ -1,0 +1,83 @@
+//! What layers hand each other on a message.
+
+#[cfg(feature = "semantics")]
+use crate::{digest::Sha256, semantics::target_uri::TargetUri};
+
+/// What a request asks for, in which way: set by the `target` layer, read by every layer inside.
+#[cfg(feature = "semantics")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The absolute target URI.
+    pub uri: TargetUri,
+    /// Which way the request came in.
+    pub mode: Mode,
+    /// The digest that the body must have; the request is refused rather than answered with others.
+    pub expect: Option<Sha256>,
+    /// When the answer to an explicit request may begin.
+    pub delivery: Delivery,
+}
+
+/// The way a request came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// An explicit fetch path names the URL: archive rules, nothing expires.
+    Explicit,
+    /// A forward proxy's absolute-form request: the rules of RFC 9111.
+    Forward,
+    /// The inside of an intercepted tunnel: as `Forward`.
+    Intercepted,
+    /// Asked by the program itself: as `Explicit`.
+    Internal,
+}
+
+impl Mode {
+    /// Whether archive rules apply: what was stored once is served until it is removed.
+    #[must_use]
+    pub const fn is_archive(self) -> bool {
+        matches!(self, Self::Explicit | Self::Internal)
+    }
+}
+
+/// When the answer to an explicit request that misses may begin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Delivery {
+    /// The head waits until the body is verified or the configured hold ends.
+    #[default]
+    Hold,
+    /// The head waits until the body is verified, as long as that takes.
+    Spool,
+    /// The head does not wait.
+    Stream,
+}
+
+/// On a request towards the origin: the revision of the stored responses that were found, 0 for none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Looked(pub u64);
+
+/// On a request towards the origin: when it was made, the request time of RFC 9111 §4.2.3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked(pub std::time::SystemTime);
+
+/// On a response: where it came from in the end, after redirects.
+#[cfg(feature = "semantics")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FinalUri(pub TargetUri);
+
+/// The client's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub std::net::SocketAddr);
+
+/// How a request was answered, set on the response for logs, metrics and status fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Served {
+    /// From the store, without asking the origin.
+    Hit,
+    /// From the store after the origin confirmed it.
+    Validated,
+    /// From the store although stale.
+    Stale,
+    /// From the origin, or from a fill that was under way.
+    Miss,
+    /// From the origin, not through the cache.
+    Bypass,
+}

@@ -1,0 +1,6 @@
+//! The `cache` layer on explicit requests: archive rules, over a scripted origin.
+
+mod fetching;
+mod hold;
+mod pins;
+mod unkept;

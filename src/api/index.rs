@@ -1,0 +1,52 @@
+//! `GET /`: what there is, for somebody who opens the address without having read anything.
+
+use std::collections::BTreeMap;
+
+use artifact_cache_layers::body::Body;
+use http::{Response, StatusCode};
+use serde::Serialize;
+
+use super::{ApiError, answer};
+
+const ROUTES: [(&str, &str); 10] = [
+    (
+        "/fetch?url={url}&sha256={digest}",
+        "an artifact, from the store or its origin",
+    ),
+    (
+        "/fetch/{scheme}/{host}/{path}?{query}",
+        "the same, byte for byte in the path",
+    ),
+    ("/cas/sha256/{digest}", "stored bytes by their digest"),
+    (
+        "/api/artifacts",
+        "what is stored: limit, cursor, host, prefix, sha256, q, count",
+    ),
+    ("/api/artifacts/{id}", "one artifact; DELETE removes it"),
+    ("/api/stats", "sums over the store"),
+    ("/health", "state and version"),
+    ("/healthz", "alive"),
+    ("/readyz", "ready for work"),
+    ("/metrics", "metrics as text"),
+];
+
+#[derive(Serialize)]
+struct Index {
+    service: &'static str,
+    version: &'static str,
+    proxy: &'static str,
+    routes: BTreeMap<&'static str, &'static str>,
+}
+
+/// The list of routes.
+pub(super) fn show() -> Result<Response<Body>, ApiError> {
+    answer::json(
+        StatusCode::OK,
+        &Index {
+            service: "artifact-cache",
+            version: env!("CARGO_PKG_VERSION"),
+            proxy: "this address is an HTTP proxy as well: set http_proxy to it",
+            routes: ROUTES.into(),
+        },
+    )
+}

@@ -1,0 +1,63 @@
+//! The JSON form of an [`Artifact`]: the documented record, with the history of what its URL served.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::timestamp::rfc3339;
+use crate::artifact::{Artifact, Version};
+
+/// One artifact as the API shows it. Sizes are bytes, digests lower case hex.
+#[derive(Serialize)]
+pub(super) struct Record<'a> {
+    id: u64,
+    source_url: &'a str,
+    content_hash: Option<String>,
+    storage_path: Option<String>,
+    file_size: Option<u64>,
+    content_type: Option<&'a str>,
+    first_cached_at: String,
+    last_accessed_at: String,
+    access_count: u64,
+    final_url: Option<&'a str>,
+    versions: Vec<VersionRecord>,
+}
+
+#[derive(Serialize)]
+struct VersionRecord {
+    sha256: String,
+    size_bytes: u64,
+    first_seen: String,
+    last_seen: String,
+}
+
+impl<'a> Record<'a> {
+    /// The record of `artifact`, whose newest version lies at `path`.
+    pub(super) fn of(artifact: &'a Artifact, path: Option<&Path>) -> Self {
+        let newest = artifact.versions.first();
+        Self {
+            id: artifact.id,
+            source_url: &artifact.source_url,
+            content_hash: newest.map(|version| version.digest.to_string()),
+            storage_path: path.map(|path| path.display().to_string()),
+            file_size: newest.map(|version| version.size_bytes),
+            content_type: artifact.content_type.as_deref(),
+            first_cached_at: rfc3339(artifact.first_cached_at),
+            last_accessed_at: rfc3339(artifact.last_accessed_at),
+            access_count: artifact.access_count,
+            final_url: artifact.final_url.as_deref(),
+            versions: artifact.versions.iter().map(VersionRecord::of).collect(),
+        }
+    }
+}
+
+impl VersionRecord {
+    fn of(version: &Version) -> Self {
+        Self {
+            sha256: version.digest.to_string(),
+            size_bytes: version.size_bytes,
+            first_seen: rfc3339(version.first_seen),
+            last_seen: rfc3339(version.last_seen),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What the local routes ask of the product (`api::Backend`).
+
+use std::path::PathBuf;
+
+use artifact_cache_layers::{body::BoxError, digest::Sha256};
+
+use super::App;
+use crate::{
+    api::{Backend, Health, NotReady},
+    artifact::{Artifact, Filter, Totals},
+    catalog::Change,
+};
+
+impl Backend for App {
+    async fn settle(&self) {
+        self.store.settle().await;
+        // Statistics then include the hits counted so far; failing only means that they are older.
+        drop(self.store.catalog().flush_hits().await);
+    }
+
+    fn totals(&self) -> Result<Totals, BoxError> {
+        Ok(self.store.catalog().totals()?)
+    }
+
+    fn list(&self, filter: &Filter) -> Result<Vec<Artifact>, BoxError> {
+        Ok(self.store.catalog().list(filter)?)
+    }
+
+    fn artifact(&self, id: u64) -> Result<Option<Artifact>, BoxError> {
+        Ok(self.store.catalog().artifact(id)?)
+    }
+
+    async fn remove(&self, id: u64) -> Result<bool, BoxError> {
+        let written = self.store.catalog().write(Change::Remove { id }).await?;
+        Ok(written.artifact.is_some())
+    }
+
+    fn health(&self) -> Health {
+        let free = self.store.blobs().free_bytes().unwrap_or(0);
+        let not_ready = if self.stop.is_cancelled() {
+            Some(NotReady::Draining)
+        } else if free < self.config().storage.min_free_bytes.0 {
+            Some(NotReady::DiskLow)
+        } else {
+            None
+        };
+        let now = self.store.clock().now();
+        Health {
+            now,
+            cache_dir: self.store.blobs().root().to_owned(),
+            not_ready,
+        }
+    }
+
+    fn metrics_text(&self) -> String {
+        self.observe();
+        self.metrics.render()
+    }
+
+    fn storage_path(&self, digest: &Sha256) -> PathBuf {
+        self.store.blobs().path(digest)
+    }
+}

@@ -1,0 +1,52 @@
+//! What runs beside the requests: metrics upkeep, levels, and unlinking what is no longer referred to.
+
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::App;
+
+/// Time between two rounds.
+const ROUND: Duration = Duration::from_secs(5);
+/// How long a blob that nothing refers to is kept, for requests that are about to open it.
+const GRACE: Duration = Duration::from_mins(1);
+
+impl App {
+    /// Runs the jobs until the cache stops.
+    pub(super) async fn jobs(self) {
+        let mut round = interval(ROUND);
+        round.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                _ = round.tick() => {}
+            }
+            self.metrics.upkeep();
+            if let Err(error) = self.store.committer().reap(GRACE).await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot remove blobs"
+                );
+            }
+        }
+    }
+
+    /// Brings the levels up to date that are known only by asking.
+    pub(super) fn observe(&self) {
+        let (catalog, blobs) = (self.store.catalog(), self.store.blobs());
+        if let Ok(totals) = catalog.totals() {
+            self.metrics.totals(&totals);
+        }
+        if let Ok(free) = blobs.free_bytes() {
+            self.metrics.disk_free.set(free);
+        }
+        if let Ok(size) = catalog.size_bytes() {
+            self.metrics.catalog_size.set(size);
+        }
+        self.metrics.catalog_commits.reach(catalog.commits());
+        self.metrics.partial_files.set(self.store.partial_files());
+        self.metrics
+            .circuit_open
+            .set(self.upstreams.open_circuits());
+    }
+}

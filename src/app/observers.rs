@@ -1,0 +1,89 @@
+//! Who is told of connections, requests to origins and tunnels: the metrics and the log.
+
+use std::{net::SocketAddr, time::Duration};
+
+use artifact_cache_layers::{body::BoxError, semantics::target_uri::TargetUri};
+use http::StatusCode;
+
+use crate::{
+    proxy::{self, Closed, Refusal},
+    server,
+    telemetry::{
+        access::{OriginAsked, TunnelClosed},
+        label::UpstreamError,
+        metrics::Metrics,
+    },
+    upstream::{self, Reason},
+};
+
+/// Counts and logs what the server, the way out and the tunnels report.
+#[derive(Debug)]
+pub(super) struct Observers {
+    metrics: Metrics,
+}
+
+impl Observers {
+    pub(super) fn new(metrics: Metrics) -> Self {
+        Self { metrics }
+    }
+}
+
+impl server::Observe for Observers {
+    fn opened(&self, _peer: SocketAddr) {
+        self.metrics.connections_in_flight.raise();
+    }
+
+    fn closed(&self, peer: SocketAddr, failure: Option<&BoxError>) {
+        self.metrics.connections_in_flight.lower();
+        if let Some(error) = failure {
+            let error = &**error as &dyn std::error::Error;
+            tracing::debug!(client_ip = %peer, error, "connection broke off");
+        }
+    }
+}
+
+impl upstream::Observe for Observers {
+    fn asked(&self, uri: &TargetUri, end: Result<StatusCode, Option<Reason>>, duration: Duration) {
+        let source_url = uri.as_str();
+        let result = end.map_err(label);
+        OriginAsked {
+            source_url,
+            result,
+            duration,
+        }
+        .emit(&self.metrics);
+    }
+}
+
+fn label(reason: Option<Reason>) -> UpstreamError {
+    match reason {
+        None => UpstreamError::Policy,
+        Some(Reason::Dns) => UpstreamError::Dns,
+        Some(Reason::Tls) => UpstreamError::Tls,
+        Some(Reason::ConnectTimeout | Reason::Timeout) => UpstreamError::Timeout,
+        Some(Reason::Connect | Reason::CircuitOpen) => UpstreamError::Connect,
+        Some(_) => UpstreamError::Reset,
+    }
+}
+
+impl proxy::Observe for Observers {
+    fn refused(&self, refusal: &Refusal) {
+        tracing::info!(error = refusal as &dyn std::error::Error, "tunnel refused");
+    }
+
+    fn opened(&self) {
+        self.metrics.tunnels_in_flight.raise();
+    }
+
+    fn closed(&self, tunnel: &Closed<'_>) {
+        self.metrics.tunnels_in_flight.lower();
+        TunnelClosed {
+            authority: tunnel.authority,
+            client: tunnel.peer,
+            bytes_up: tunnel.traffic.sent,
+            bytes_down: tunnel.traffic.received,
+            duration: tunnel.duration,
+        }
+        .emit(&self.metrics);
+    }
+}

@@ -1,0 +1,158 @@
+//! Opens everything a cache needs, in order: stores, rules, the way out.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use artifact_cache_layers::body::BoxError;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{App, glue, observers::Observers};
+use crate::{
+    blob::{BlobOptions, BlobStore},
+    catalog::{Catalog, CatalogError, CatalogOptions},
+    clock::Clock,
+    config::{Config, storage::Storage},
+    proxy::Tunnel,
+    store::{
+        Parts, Store,
+        commit::Committer,
+        sweep::{Swept, sweep},
+    },
+    telemetry::metrics::Metrics,
+    upstream::{InvalidUpstream, Upstreams},
+};
+
+/// Why a cache cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The catalog cannot be opened.
+    #[error("cannot open the catalog")]
+    Catalog(#[from] CatalogError),
+    /// The blobs cannot be opened.
+    #[error("cannot open the store below {path}")]
+    Blobs {
+        /// The directory.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A setting cannot be put to use.
+    #[error("a setting cannot be put to use")]
+    Setting(#[source] BoxError),
+    /// The settings of the way out cannot be put to use.
+    #[error("cannot prepare requests to origins")]
+    Upstream(#[from] InvalidUpstream),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Signals cannot be received.
+    #[error("cannot listen to signals")]
+    Signals(#[source] std::io::Error),
+}
+
+impl App {
+    /// Opens a cache that listens on `addresses`.
+    ///
+    /// # Errors
+    /// When something it needs cannot be had; nothing is left running then.
+    pub fn open(
+        config: Config,
+        addresses: &[SocketAddr],
+        metrics: Metrics,
+    ) -> Result<Self, StartError> {
+        let (clock, tasks) = (Clock::system(), TaskTracker::new());
+        let stop = CancellationToken::new();
+        let rules = Arc::new(ArcSwap::from_pointee(glue::rules(&config, &clock, &tasks)));
+        let egress =
+            Arc::new(glue::egress(&config.egress, addresses).map_err(StartError::Setting)?);
+        let tunnel_ports = glue::ports(&config.proxy.connect_ports).map_err(StartError::Setting)?;
+        let guard = Arc::new(glue::EgressGuard {
+            requests: egress.clone(),
+            tunnels: (*egress).clone().with_ports(tunnel_ports),
+        });
+        let observers = Arc::new(Observers::new(metrics.clone()));
+        let upstreams = Upstreams::new(&config.upstream, guard)?
+            .observed_by(observers.clone())
+            .timed_by(clock.clone());
+        let tunnels = Tunnel::new(
+            &config.proxy,
+            upstreams.dialer(),
+            tasks.clone(),
+            stop.clone(),
+        )
+        .map_err(|error| StartError::Setting(error.into()))?
+        .observed_by(observers);
+        let store = open_store(&config, &clock, &rules, &metrics, &tasks)?;
+        Ok(Self {
+            config: Arc::new(ArcSwap::from_pointee(config)),
+            rules,
+            store,
+            egress,
+            upstreams,
+            tunnels,
+            metrics,
+            tasks,
+            stop,
+            addresses: addresses.into(),
+        })
+    }
+}
+
+fn open_store(
+    config: &Config,
+    clock: &Clock,
+    rules: &Arc<ArcSwap<artifact_cache_layers::cache::Rules>>,
+    metrics: &Metrics,
+    tasks: &TaskTracker,
+) -> Result<Store, StartError> {
+    let settings = config.storage.clone();
+    let catalog = Catalog::open(
+        &settings.database,
+        &CatalogOptions::default(),
+        clock.clone(),
+    )?;
+    let options = BlobOptions {
+        memory_bytes: settings.memory_bytes.0,
+        ..BlobOptions::default()
+    };
+    let failed = |source| StartError::Blobs {
+        path: settings.base_path.display().to_string(),
+        source,
+    };
+    let blobs =
+        BlobStore::open(&settings.base_path, &settings.temporary_path, options).map_err(failed)?;
+    clean_up(&blobs, &settings, clock);
+    Ok(Store::new(Parts {
+        committer: Committer::new(catalog, blobs),
+        settings: settings.clone(),
+        rules: rules.clone(),
+        clock: clock.clone(),
+        metrics: metrics.clone(),
+        tasks: tasks.clone(),
+    }))
+}
+
+/// Removes what earlier processes left and nobody can continue. Failing is no reason not to serve.
+fn clean_up(blobs: &BlobStore, settings: &Storage, clock: &Clock) {
+    match sweep(blobs, settings.keep_partial.0, clock.now()) {
+        Ok(swept) if swept == Swept::default() => {}
+        Ok(swept) => tracing::info!(
+            removed = swept.removed,
+            removed_bytes = swept.removed_bytes,
+            resumable = swept.resumable,
+            "temporary files swept"
+        ),
+        Err(error) => tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "cannot sweep temporary files"
+        ),
+    }
+}
+
+/// How long the end of the catalog's writer is waited for.
+pub(super) const CLOSE_DEADLINE: Duration = Duration::from_secs(10);

@@ -1,0 +1,72 @@
+//! `Artifact`: what is known of one source URL. Plain values, no I/O.
+
+use std::time::SystemTime;
+
+use artifact_cache_layers::digest::Sha256;
+use serde::Serialize;
+
+/// What is known of one source URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifact {
+    /// Number of the artifact; never reused.
+    pub id: u64,
+    /// The URL that was asked for, normalised.
+    pub source_url: String,
+    /// Where redirects ended, when they did not end at `source_url`.
+    pub final_url: Option<String>,
+    /// Media type of the newest version.
+    pub content_type: Option<String>,
+    /// When the first version was stored.
+    pub first_cached_at: SystemTime,
+    /// When it was last served from the store; the time of storing before the first hit.
+    pub last_accessed_at: SystemTime,
+    /// How often it was served from the store.
+    pub access_count: u64,
+    /// The digests this URL has served, newest first; never empty.
+    pub versions: Vec<Version>,
+}
+
+/// One digest that a URL has served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Digest of the bytes.
+    pub digest: Sha256,
+    /// Length in bytes.
+    pub size_bytes: u64,
+    /// When the URL first served it.
+    pub first_seen: SystemTime,
+    /// When the origin last served or confirmed it.
+    pub last_seen: SystemTime,
+}
+
+/// Sums over the whole store, kept up to date by every write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// Artifacts, one per URL.
+    pub total_items: u64,
+    /// Bytes of distinct blobs.
+    pub total_size_bytes: u64,
+    /// Hits over all artifacts.
+    pub total_accesses: u64,
+    /// Bytes that would be stored without deduplication.
+    pub logical_size_bytes: u64,
+    /// Distinct blobs.
+    pub total_blobs: u64,
+}
+
+/// Which artifacts a list shows, in order of id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only artifacts with a greater id: the cursor.
+    pub after: u64,
+    /// Most artifacts returned.
+    pub limit: usize,
+    /// Only URLs of this host.
+    pub host: Option<String>,
+    /// Only URLs that start with this.
+    pub prefix: Option<String>,
+    /// Only URLs that contain this.
+    pub contains: Option<String>,
+    /// Only artifacts with a version of this digest.
+    pub digest: Option<Sha256>,
+}

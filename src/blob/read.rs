@@ -1,0 +1,172 @@
+//! Whole and range reads of a finished blob, as a body.
+
+use std::{
+    io,
+    ops::Range,
+    os::unix::fs::FileExt as _,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use artifact_cache_layers::body::{Body, BoxError, FileBody, FileRegion, Payload};
+use bytes::Bytes;
+use tokio::task::JoinHandle;
+
+use super::Blob;
+
+/// First read of a body: small, so that the first byte leaves early.
+const FIRST_READ_BYTES: u64 = 256 << 10;
+/// Later reads: large, so that few thread hops are paid.
+const READ_BYTES: u64 = 1 << 20;
+
+/// The bytes `range` of a blob.
+///
+/// A range that reaches past the end of the blob is an error when the body is read, never a short body.
+pub fn body(blob: Arc<Blob>, range: Range<u64>) -> Body {
+    if range.is_empty() {
+        return Body::empty();
+    }
+    Body::file(Box::new(Reader {
+        blob,
+        rest: range,
+        next_read: FIRST_READ_BYTES,
+        reading: None,
+    }))
+}
+
+struct Reader {
+    blob: Arc<Blob>,
+    rest: Range<u64>,
+    next_read: u64,
+    reading: Option<JoinHandle<io::Result<Bytes>>>,
+}
+
+impl Reader {
+    fn check(&self) -> Result<(), BoxError> {
+        if self.rest.end > self.blob.len {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        }
+        Ok(())
+    }
+
+    /// Starts the next read on a thread that may wait for the disk.
+    fn start(&mut self) -> &mut JoinHandle<io::Result<Bytes>> {
+        let (file, offset) = (Arc::clone(&self.blob.file), self.rest.start);
+        let length = (self.rest.end - offset).min(self.next_read);
+        self.reading.get_or_insert_with(|| {
+            tokio::task::spawn_blocking(move || {
+                let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+                file.read_exact_at(&mut bytes, offset)?;
+                Ok(bytes.into())
+            })
+        })
+    }
+}
+
+impl FileBody for Reader {
+    fn poll_payload(&mut self, _: &mut Context<'_>) -> Poll<Option<Result<Payload, BoxError>>> {
+        if self.rest.is_empty() {
+            return Poll::Ready(None);
+        }
+        if let Err(error) = self.check() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        let region = FileRegion {
+            file: Arc::clone(&self.blob.file),
+            offset: self.rest.start,
+            len: self.rest.end - self.rest.start,
+        };
+        self.rest.start = self.rest.end;
+        Poll::Ready(Some(Ok(Payload::Region(region))))
+    }
+
+    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
+        use std::{future::Future as _, pin::Pin};
+        if self.rest.is_empty() {
+            return Poll::Ready(None);
+        }
+        if let Err(error) = self.check() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        let read = ready!(Pin::new(self.start()).poll(cx));
+        self.reading = None;
+        Poll::Ready(Some(match read {
+            Ok(Ok(bytes)) => {
+                self.rest.start += bytes.len() as u64;
+                self.next_read = READ_BYTES;
+                Ok(bytes)
+            }
+            Ok(Err(error)) => Err(error.into()),
+            Err(error) => Err(error.into()),
+        }))
+    }
+
+    fn remaining(&self) -> Option<u64> {
+        Some(self.rest.end - self.rest.start)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use artifact_cache_layers::body::Payload;
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    fn blob(bytes: &[u8], len: u64) -> Arc<Blob> {
+        let file = tempfile::tempfile().expect("file");
+        file.write_all_at(bytes, 0).expect("write");
+        Arc::new(Blob {
+            file: Arc::new(file),
+            len,
+        })
+    }
+
+    fn pattern(length: usize) -> Vec<u8> {
+        (0..=250).cycle().take(length).collect()
+    }
+
+    #[tokio::test]
+    async fn bytes_come_in_order_and_end_exactly() {
+        let bytes = pattern(3 << 20);
+        let blob = blob(&bytes, bytes.len() as u64);
+        for range in [0..3 << 20, 1..2, 100..(1 << 20) + 7, (3 << 20) - 1..3 << 20] {
+            let read = body(Arc::clone(&blob), range.clone()).collect().await;
+            let wanted = usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap();
+            assert_eq!(read.expect("read").to_bytes(), bytes[wanted], "{range:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_first_read_is_small_and_the_next_are_large() {
+        let bytes = pattern(2 << 20);
+        let mut body = body(blob(&bytes, 2 << 20), 0..2 << 20);
+        let mut lengths = Vec::new();
+        while let Some(frame) = body.frame().await {
+            lengths.push(frame.expect("read").data_ref().expect("data").len());
+        }
+        assert_eq!(lengths, [256 << 10, 1 << 20, 768 << 10]);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_too_short_is_an_error_not_an_end() {
+        let cut = body(blob(b"short", 10), 0..10).collect().await;
+        assert!(cut.is_err());
+        let past = body(blob(b"short", 5), 0..6).collect().await;
+        assert!(past.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_transport_gets_the_whole_range_as_one_region() {
+        let mut body = body(blob(b"0123456789", 10), 3..9);
+        let frame = poll_fn(|cx| body.poll_payload(cx)).await;
+        let frame = frame.expect("frame").expect("region");
+        let Some(Payload::Region(region)) = frame.data_ref() else {
+            panic!("not a region");
+        };
+        assert_eq!((region.offset, region.len), (3, 6));
+        assert!(poll_fn(|cx| body.poll_payload(cx)).await.is_none());
+    }
+}

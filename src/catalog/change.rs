@@ -1,0 +1,111 @@
+//! What can be asked of the writer.
+
+use artifact_cache_layers::{
+    digest::Sha256,
+    semantics::{cache_key::CacheKey, stored_response::StoredResponse, target_uri::TargetUri},
+};
+
+/// One atomic change of the catalog.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Change {
+    /// Stores a response whose blob is on disk: adds the variant or replaces the one with the same
+    /// nominated fields, and makes the blob known. A response with status 200 puts its digest in
+    /// front of the URL's versions. Only `store::commit` may write this, see its race with removal.
+    Store {
+        /// Key of the URL.
+        key: CacheKey,
+        /// The URL.
+        uri: TargetUri,
+        /// Where redirects ended, when elsewhere.
+        final_url: Option<String>,
+        /// The response.
+        response: StoredResponse,
+    },
+    /// As [`Store`](Self::Store), for bytes that are stored already: freshening after a 304, and
+    /// another URL for known bytes. Fails with `UnknownBlob` when they were removed meanwhile.
+    Refer(Addition),
+    /// As [`Store`](Self::Store), out of a recovery record: never displaces what is newer.
+    Recover(Addition),
+    /// Marks every variant of a URL: an unsafe request to it succeeded (RFC 9111 §4.4).
+    Invalidate {
+        /// Key of the URL.
+        key: CacheKey,
+    },
+    /// Removes an artifact with everything stored of its URL.
+    Remove {
+        /// The artifact.
+        id: u64,
+    },
+    /// The same by URL; also removes URLs that never were an artifact.
+    RemoveUrl {
+        /// Key of the URL.
+        key: CacheKey,
+    },
+    /// The file of a blob is gone or corrupt: forgets every response and version with it.
+    ForgetBlob {
+        /// The blob.
+        digest: Sha256,
+    },
+    /// Asks which of these may be unlinked now. Changes nothing; being asked in the writer's order
+    /// it sees every change sent before.
+    Condemn {
+        /// Candidates, as `Catalog::removable` listed them.
+        digests: Vec<Sha256>,
+    },
+    /// The files are gone.
+    Unlinked {
+        /// What was unlinked.
+        digests: Vec<Sha256>,
+    },
+    /// A file without any record: may be unlinked after the usual grace period.
+    Abandon {
+        /// The blob.
+        digest: Sha256,
+    },
+    /// Drops unreadable records and derives everything that can be derived from the responses again.
+    Reindex,
+}
+
+impl Change {
+    /// Whether it makes room, or keeps stale answers from being given: such a change may use the last.
+    pub(super) const fn is_vital(&self) -> bool {
+        !matches!(
+            self,
+            Self::Store { .. } | Self::Refer(_) | Self::Recover(_) | Self::Reindex
+        )
+    }
+}
+
+/// A response and the URL it answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addition {
+    /// Key of the URL.
+    pub key: CacheKey,
+    /// The URL.
+    pub uri: TargetUri,
+    /// Where redirects ended, when elsewhere.
+    pub final_url: Option<String>,
+    /// The response.
+    pub response: StoredResponse,
+}
+
+impl From<Addition> for Change {
+    fn from(addition: Addition) -> Self {
+        Self::Store {
+            key: addition.key,
+            uri: addition.uri,
+            final_url: addition.final_url,
+            response: addition.response,
+        }
+    }
+}
+
+/// What a change did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// The artifact that was stored, changed or removed; `None` when there was none.
+    pub artifact: Option<u64>,
+    /// Blobs that lost their last reference by this change, or that were condemned.
+    pub released: Vec<Sha256>,
+}

@@ -1,0 +1,109 @@
+//! [`Transaction`]: one write transaction. What a change means is in the files below: `store`,
+//! `remove`, `reindex`; each keeps the derived tables and the totals in step with the responses.
+
+mod reindex;
+mod remove;
+mod store;
+
+use std::{collections::HashMap, time::SystemTime};
+
+use heed::RwTxn;
+
+use super::{
+    CatalogError, Change, Written,
+    change::Addition,
+    codec::{self, Counters},
+    environment::{Environment, Tables},
+    hits::Tally,
+    read::COUNTERS_KEY,
+    set::ResponseSet,
+};
+use artifact_cache_layers::semantics::cache_key::CacheKey;
+
+type Result<T, E = CatalogError> = std::result::Result<T, E>;
+
+/// A write transaction; nothing is visible or durable before [`Transaction::commit`].
+pub(super) struct Transaction<'e> {
+    tables: Tables,
+    txn: RwTxn<'e>,
+    counters: Counters,
+    now: SystemTime,
+}
+
+impl<'e> Transaction<'e> {
+    pub(super) fn begin(environment: &'e Environment, now: SystemTime) -> Result<Self> {
+        let txn = environment.lmdb.write_txn()?;
+        Ok(Self {
+            tables: environment.tables,
+            counters: environment.tables.counters(&txn)?,
+            txn,
+            now,
+        })
+    }
+
+    /// Applies one change. After an error the whole transaction must be dropped.
+    pub(super) fn apply(&mut self, change: &Change) -> Result<Written> {
+        match change {
+            Change::Store {
+                key,
+                uri,
+                final_url,
+                response,
+            } => self.store(&Addition {
+                key: *key,
+                uri: uri.clone(),
+                final_url: final_url.clone(),
+                response: response.clone(),
+            }),
+            Change::Refer(addition) => self.refer(addition),
+            Change::Recover(addition) => self.recover(addition),
+            Change::Invalidate { key } => self.invalidate(key),
+            Change::Remove { id } => self.remove_artifact(*id),
+            Change::RemoveUrl { key } => self.remove_url(key),
+            Change::ForgetBlob { digest } => self.forget(digest),
+            Change::Condemn { digests } => self.condemn(digests),
+            Change::Unlinked { digests } => self.unlinked(digests),
+            Change::Abandon { digest } => self.abandon(digest),
+            Change::Reindex => self.reindex(),
+        }
+    }
+
+    /// Adds buffered hits; those of artifacts that are gone are dropped.
+    pub(super) fn add_hits(&mut self, hits: &HashMap<u64, Tally>) -> Result<()> {
+        for (id, tally) in hits {
+            let key = id.to_be_bytes();
+            if self.tables.artifacts.get(&self.txn, &key)?.is_none() {
+                continue;
+            }
+            let mut record = self.tables.hits(&self.txn, *id)?;
+            record.access_count = record.access_count.saturating_add(tally.count);
+            record.last_accessed_at = record.last_accessed_at.max(tally.last);
+            let bytes = codec::encode(&record);
+            self.tables.hits.put_record(&mut self.txn, &key, bytes)?;
+            self.counters.accesses = self.counters.accesses.saturating_add(tally.count);
+        }
+        Ok(())
+    }
+
+    /// Makes everything durable and visible at once. A transaction that changed nothing costs nothing.
+    pub(super) fn commit(mut self) -> Result<()> {
+        if self.tables.counters(&self.txn)? != self.counters {
+            let bytes = codec::encode(&self.counters);
+            let meta = self.tables.meta;
+            meta.put_record(&mut self.txn, COUNTERS_KEY, bytes)?;
+        }
+        Ok(self.txn.commit()?)
+    }
+
+    fn set(&self, key: &CacheKey) -> Result<Option<ResponseSet>> {
+        self.tables.set(&self.txn, key)
+    }
+
+    /// Writes a set under a revision of its own, so that decoded copies of the old one are recognised.
+    fn put_set(&mut self, key: &CacheKey, set: &ResponseSet) -> Result<()> {
+        self.counters.revision += 1;
+        let bytes = codec::encode_set(self.counters.revision, set);
+        let responses = self.tables.responses;
+        responses.put_record(&mut self.txn, key.as_bytes(), bytes)
+    }
+}

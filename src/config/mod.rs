@@ -1,0 +1,84 @@
+//! `Config`: every setting, its default and its documentation.
+//!
+//! Each section stands in its own file, written with `section!`, and checks itself.
+//! [`load()`] merges the sources, [`show`] says where each value came from, [`mod@reference`] writes the
+//! documentation.
+
+pub mod setting;
+
+pub mod cache;
+pub mod egress;
+mod environment;
+pub mod fetch;
+mod flags;
+mod layer;
+mod legacy;
+pub mod load;
+pub mod logging;
+pub mod metrics;
+pub mod origin;
+pub mod problem;
+pub mod proxy;
+pub mod reference;
+pub mod secret;
+pub mod server;
+pub mod show;
+pub mod storage;
+mod suggest;
+mod typed;
+pub mod units;
+pub mod upstream;
+
+use problem::{Problem, Problems};
+use setting::{Kind, Section, Setting, section};
+
+pub use flags::Flags;
+pub use load::{Loaded, Sources, environment_of_the_process, load};
+pub use problem::ConfigError;
+
+section! {
+    /// The whole configuration.
+    pub struct Config {
+        /// Where it listens.
+        pub server: server::Server = server::Server::default(),
+        /// Where artifacts and the catalog are kept.
+        pub storage: storage::Storage = storage::Storage::default(),
+        /// Log output.
+        pub logging: logging::Logging = logging::Logging::default(),
+        /// Requests to origins.
+        pub upstream: upstream::Upstream = upstream::Upstream::default(),
+        /// The explicit door `/fetch`.
+        pub fetch: fetch::Fetch = fetch::Fetch::default(),
+        /// What is stored and reused.
+        pub cache: cache::Cache = cache::Cache::default(),
+        /// Which origins may be reached.
+        pub egress: egress::Egress = egress::Egress::default(),
+        /// The forward proxy.
+        pub proxy: proxy::Proxy = proxy::Proxy::default(),
+        /// The metrics listener.
+        pub metrics: metrics::Metrics = metrics::Metrics::default(),
+    }
+}
+
+impl Config {
+    /// The table of every section and key.
+    pub const SECTION: &'static Section = match Self::KIND {
+        Kind::Section(section) => section,
+        _ => unreachable!(),
+    };
+
+    /// Checks what types cannot: ranges, and settings that contradict each other.
+    ///
+    /// # Errors
+    /// Every problem found, not only the first.
+    pub fn validate(&self) -> Result<(), Vec<Problem>> {
+        let mut problems = Problems::default();
+        self.server.check(&self.metrics, &mut problems);
+        self.storage.check(&mut problems);
+        self.logging.check(&mut problems);
+        self.upstream.check(&mut problems);
+        self.egress.check(&mut problems);
+        self.proxy.check(&self.egress, &mut problems);
+        problems.into_result()
+    }
+}

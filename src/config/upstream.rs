@@ -1,0 +1,60 @@
+//! Section `upstream`: how origins are asked.
+
+use std::path::PathBuf;
+
+use http::HeaderValue;
+
+use super::{
+    problem::Problems,
+    setting::section,
+    units::{Size, Span},
+};
+
+section! {
+    /// Deadlines, retries and identity of requests to origins. No deadline bounds a whole body.
+    pub struct Upstream {
+        /// Seconds until the head of a response must have arrived, retries included.
+        pub timeout_seconds: u64 = 600,
+        /// `User-Agent` of requests that the cache makes for itself.
+        pub user_agent: String = "HomeLabArtifactCache/1.0".into(),
+        /// How often a request is tried again after it failed.
+        pub max_retries: u32 = 3,
+        /// Deadline of name look-up, TCP connect and TLS handshake together, within `timeout_seconds`.
+        pub connect_timeout: Span = Span::seconds(10),
+        /// Longest silence of an origin within a body.
+        pub idle_timeout: Span = Span::seconds(60),
+        /// Lowest average rate of a body in bytes per second over 30 s; 0 switches the check off.
+        pub min_rate: Size = Size(0),
+        /// Most redirects that are followed for one artifact.
+        pub max_redirects: u32 = 10,
+        /// PEM file of further trusted certificate authorities.
+        pub extra_ca: Option<PathBuf> = None,
+        /// Idle connections kept per origin.
+        pub max_idle_connections: usize = 32,
+        /// Vain attempts in a row to reach an origin that open its circuit.
+        pub circuit_failures: u32 = 5,
+        /// How long an open circuit refuses requests before it tries again.
+        pub circuit_open: Span = Span::seconds(10),
+    }
+}
+
+impl Upstream {
+    pub(super) fn check(&self, problems: &mut Problems) {
+        problems.positive("upstream.timeout_seconds", u128::from(self.timeout_seconds));
+        problems.positive(
+            "upstream.connect_timeout",
+            self.connect_timeout.0.as_millis(),
+        );
+        problems.positive("upstream.idle_timeout", self.idle_timeout.0.as_millis());
+        problems.positive(
+            "upstream.circuit_failures",
+            u128::from(self.circuit_failures),
+        );
+        if self.user_agent.trim().is_empty() || HeaderValue::from_str(&self.user_agent).is_err() {
+            problems.add(
+                "upstream.user_agent",
+                "must be a field value: visible characters, not empty",
+            );
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! `Error`: everything that can be answered to a client instead of an artifact. Closed: what the layers
+//! and the store report is mapped into it in one place, and [`crate::respond`] makes a response of it.
+//!
+//! `Display` is for the log; [`Error::message`] is for the client. What each code means for its reader is
+//! in [`table`].
+
+mod message;
+pub mod table;
+
+use std::time::Duration;
+
+use artifact_cache_layers::digest::Sha256;
+use http::StatusCode;
+
+pub(crate) use message::Facts;
+
+/// Why a request is not answered with what it asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A parameter that must be there is not.
+    #[error("missing parameter '{parameter}'")]
+    MissingParameter {
+        /// Its name.
+        parameter: &'static str,
+    },
+    /// A parameter has a value that it cannot have.
+    #[error("invalid parameter '{parameter}': {reason}")]
+    InvalidParameter {
+        /// Its name.
+        parameter: &'static str,
+        /// What is wrong with the value.
+        reason: String,
+    },
+    /// The same for a route whose request was understood as such (RFC 9110 §15.5.21).
+    #[error("unprocessable parameter '{parameter}': {reason}")]
+    UnprocessableParameter {
+        /// Its name.
+        parameter: &'static str,
+        /// What is wrong with the value.
+        reason: String,
+    },
+    /// A parameter that nobody knows, which is most often the tail of a URL that was not encoded.
+    #[error("unknown parameter '{name}'")]
+    UnknownParameter {
+        /// Its name.
+        name: String,
+    },
+    /// The resource exists, but not for this method.
+    #[error("method not allowed")]
+    MethodNotAllowed {
+        /// The methods it has, as the field `Allow` lists them.
+        allow: &'static str,
+    },
+    /// There is nothing at this path.
+    #[error("not found")]
+    NotFound,
+    /// The artifact is not the one whose digest was demanded.
+    #[error("checksum mismatch: expected {expected}, got {actual}")]
+    ChecksumMismatch {
+        /// The digest that was demanded.
+        expected: Sha256,
+        /// The digest of what the origin sent.
+        actual: Sha256,
+        /// The artifact.
+        source_url: String,
+    },
+    /// The origin answered with a status that is no success.
+    #[error("upstream returned status {}", status_code.as_u16())]
+    UpstreamStatus {
+        /// The origin's status.
+        status_code: StatusCode,
+        /// The artifact.
+        source_url: String,
+    },
+    /// The origin broke off within the body, and again when asked for the rest.
+    #[error("upstream sent {received} bytes and broke off")]
+    UpstreamTruncated {
+        /// The artifact.
+        source_url: String,
+        /// Bytes that arrived.
+        received: u64,
+        /// Bytes that were announced, if they were.
+        expected: Option<u64>,
+    },
+    /// The origin's message is not framed or formed as HTTP demands.
+    #[error("upstream sent an invalid response: {reason}")]
+    UpstreamInvalid {
+        /// The artifact.
+        source_url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The artifact is larger than `storage.max_object_bytes`.
+    #[error("artifact of {size} bytes exceeds the limit of {limit}")]
+    ArtifactTooLarge {
+        /// The limit in bytes.
+        limit: u64,
+        /// The announced length, or the bytes that had arrived when the limit was passed.
+        size: u64,
+        /// The artifact.
+        source_url: String,
+    },
+    /// The origin cannot be reached, or does not answer in time.
+    #[error("upstream unavailable: {}", reason.word())]
+    UpstreamUnavailable {
+        /// The artifact.
+        source_url: String,
+        /// What failed.
+        reason: Unavailable,
+        /// When asking again may help, if that is known.
+        retry_after: Option<Duration>,
+    },
+    /// The origin redirects further than `upstream.max_redirects`.
+    #[error("too many redirects")]
+    TooManyRedirects {
+        /// The artifact.
+        source_url: String,
+    },
+    /// A rule forbids reaching this target.
+    #[error("denied by {rule}: {what}")]
+    PolicyDenied {
+        /// The rule, as the setting it comes from.
+        rule: String,
+        /// What it forbids: a host, an address, a port.
+        what: String,
+    },
+    /// `Cache-Control: only-if-cached`, and it is not.
+    #[error("not stored, and the client wants nothing from the origin")]
+    OnlyIfCached,
+    /// More requests at once than the cache serves.
+    #[error("overloaded")]
+    Overloaded {
+        /// When asking again may help.
+        retry_after: Duration,
+    },
+    /// The request is not HTTP as it must be. The connection cannot be trusted any more.
+    #[error("bad request: {reason}")]
+    BadRequest {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The request target is longer than `server.max_target`.
+    #[error("request target too long")]
+    UriTooLong,
+    /// The request head is larger than `server.max_head`.
+    #[error("request head too large")]
+    HeadersTooLarge,
+    /// An expectation other than `100-continue` (RFC 9110 §10.1.1).
+    #[error("unknown expectation")]
+    ExpectationFailed,
+    /// The request has been here before.
+    #[error("request loop")]
+    LoopDetected,
+    /// A forward-proxy request, but `proxy.enabled` is off.
+    #[error("the forward proxy is switched off")]
+    ProxyDisabled,
+    /// There is no room for what must be stored.
+    #[error("insufficient storage")]
+    InsufficientStorage,
+    /// The store could not keep what arrived.
+    #[error("failed to write to the store: {details}")]
+    StorageFailed {
+        /// What failed, for the log; the client sees it without paths.
+        details: String,
+    },
+    /// A fault of the cache itself.
+    #[error("internal error: {details}")]
+    Internal {
+        /// What failed, for the log; the client sees it without paths.
+        details: String,
+    },
+}
+
+/// What failed on the way to an origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unavailable {
+    /// Its name could not be resolved.
+    Dns,
+    /// No connection: refused or unreachable.
+    Connect,
+    /// The TLS handshake or the certificate.
+    Tls,
+    /// No connection was made before the deadline.
+    ConnectTimeout,
+    /// The origin was silent until the deadline.
+    Timeout,
+    /// The connection broke before the head of a response.
+    Reset,
+    /// It failed so often that it is not asked at present.
+    CircuitOpen,
+}
+
+impl Unavailable {
+    /// The word that clients and logs see.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Dns => "dns",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::ConnectTimeout | Self::Timeout => "timeout",
+            Self::Reset => "reset",
+            Self::CircuitOpen => "circuit_open",
+        }
+    }
+}
+
+impl Error {
+    /// A fault of the cache itself; the last cause says what really happened.
+    #[must_use]
+    pub fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut last = error;
+        while let Some(source) = last.source() {
+            last = source;
+        }
+        let details = last.to_string();
+        Self::Internal { details }
+    }
+
+    /// The status of the response.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.entry().status
+    }
+
+    /// When asking again may help, if that is known.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Overloaded { retry_after } => Some(*retry_after),
+            Self::UpstreamUnavailable { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// Whether the connection must not be used again: where its next request begins is not certain.
+    #[must_use]
+    pub const fn closes_connection(&self) -> bool {
+        matches!(
+            self,
+            Self::BadRequest { .. }
+                | Self::UriTooLong
+                | Self::HeadersTooLarge
+                | Self::ExpectationFailed
+        )
+    }
+
+    /// The error type of `Proxy-Status` (RFC 9209 §2.3).
+    #[must_use]
+    pub fn proxy_error(&self) -> &'static str {
+        match self {
+            Self::UpstreamUnavailable { reason, .. } => match reason {
+                Unavailable::Dns => "dns_error",
+                Unavailable::Connect => "connection_refused",
+                Unavailable::Tls => "tls_protocol_error",
+                Unavailable::ConnectTimeout => "connection_timeout",
+                Unavailable::Timeout => "http_response_timeout",
+                Unavailable::Reset => "connection_terminated",
+                Unavailable::CircuitOpen => "destination_unavailable",
+            },
+            Self::PolicyDenied { rule, .. } if !NAMES.contains(&rule.as_str()) => {
+                "destination_ip_prohibited"
+            }
+            _ => self.entry().proxy_error,
+        }
+    }
+}
+
+/// Rules about what a target is called; all others are about the address that it leads to.
+const NAMES: [&str; 5] = ["scheme", "host", "allow_ports", "allow_hosts", "deny_hosts"];

@@ -1,0 +1,19 @@
+//! A pull-through cache and archive for artifacts.
+
+pub mod api;
+pub mod app;
+pub mod artifact;
+pub mod blob;
+pub mod catalog;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod proxy;
+pub mod rescue;
+pub mod respond;
+pub mod server;
+pub mod stack;
+pub mod store;
+pub mod telemetry;
+pub mod upstream;

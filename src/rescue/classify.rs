@@ -1,0 +1,191 @@
+//! What the layers and the stores report, as an [`Error`]: the one place that knows both.
+
+use std::{error::Error as StdError, time::Duration};
+
+use artifact_cache_layers::{
+    cache::{NotFetched, OnlyIfCached, Unanswered},
+    cause::cause_of,
+    collapse::LeaderGone,
+    egress::{Denied, DeniedRequest},
+    failure::{Incomplete, Mismatch, TooLarge},
+    limit::Overloaded,
+    rescue::Panicked,
+    target::InvalidTarget,
+    validate::InvalidRequest,
+};
+
+use crate::{
+    api::ApiError,
+    error::{Error, Unavailable},
+    upstream::{BadRedirect, Reason, UpstreamFailure},
+};
+
+/// When an overloaded cache may be asked again.
+const OVERLOAD_PAUSE: Duration = Duration::from_secs(1);
+
+type Chain<'a> = &'a (dyn StdError + 'static);
+
+/// The error that a chain of causes amounts to.
+pub(super) fn classify(chain: Chain<'_>) -> Error {
+    let source_url = source_url(chain).unwrap_or_default();
+    own(chain)
+        .or_else(|| refused(chain))
+        .or_else(|| of_artifact(chain, &source_url))
+        .or_else(|| of_upstream(chain, source_url))
+        .unwrap_or_else(|| Error::internal(chain))
+}
+
+/// What was asked for, when the request got that far.
+pub(super) fn source_url(chain: Chain<'_>) -> Option<String> {
+    let denied = || Some(&cause_of::<DeniedRequest>(chain)?.uri);
+    let unanswered = cause_of::<Unanswered>(chain).map(|unanswered| &unanswered.uri);
+    unanswered.or_else(denied).map(ToString::to_string)
+}
+
+/// What is an [`Error`] already, or all but.
+fn own(chain: Chain<'_>) -> Option<Error> {
+    if let Some(error) = cause_of::<Error>(chain) {
+        return Some(error.clone());
+    }
+    Some(match cause_of::<ApiError>(chain)? {
+        ApiError::NoRoute | ApiError::NoArtifact(_) => Error::NotFound,
+        ApiError::MethodNotAllowed(allow) => Error::MethodNotAllowed { allow },
+        ApiError::UnknownParameter(name) => Error::UnknownParameter { name: name.clone() },
+        ApiError::InvalidParameter { parameter, reason } => Error::UnprocessableParameter {
+            parameter,
+            reason: (*reason).to_owned(),
+        },
+        ApiError::Internal(source) => Error::internal(&**source),
+    })
+}
+
+/// What was refused before anything was looked up.
+fn refused(chain: Chain<'_>) -> Option<Error> {
+    if let Some(invalid) = cause_of::<InvalidTarget>(chain) {
+        return Some(invalid_target(invalid));
+    }
+    if let Some(invalid) = cause_of::<InvalidRequest>(chain) {
+        return Some(invalid_request(invalid));
+    }
+    if let Some(denied) = cause_of::<Denied>(chain) {
+        return Some(Error::PolicyDenied {
+            rule: denied.rule.to_owned(),
+            what: denied.what.clone(),
+        });
+    }
+    if cause_of::<Overloaded>(chain).is_some() {
+        return Some(Error::Overloaded {
+            retry_after: OVERLOAD_PAUSE,
+        });
+    }
+    let panicked = cause_of::<Panicked>(chain)?;
+    Some(Error::Internal {
+        details: panicked.to_string(),
+    })
+}
+
+fn invalid_target(invalid: &InvalidTarget) -> Error {
+    match invalid {
+        InvalidTarget::MissingParameter { parameter } => Error::MissingParameter { parameter },
+        InvalidTarget::UnknownParameter { parameter } => Error::UnknownParameter {
+            name: parameter.clone(),
+        },
+        InvalidTarget::InvalidParameter { parameter, fault } => Error::InvalidParameter {
+            parameter,
+            reason: fault.to_string(),
+        },
+        InvalidTarget::MethodNotAllowed { allow } => Error::MethodNotAllowed { allow },
+        other => Error::BadRequest {
+            reason: other.to_string(),
+        },
+    }
+}
+
+fn invalid_request(invalid: &InvalidRequest) -> Error {
+    match invalid {
+        InvalidRequest::TargetTooLong { .. } => Error::UriTooLong,
+        InvalidRequest::HeadTooLarge { .. } | InvalidRequest::TooManyFields { .. } => {
+            Error::HeadersTooLarge
+        }
+        InvalidRequest::Loop { .. } => Error::LoopDetected,
+        InvalidRequest::Trace => Error::MethodNotAllowed {
+            allow: InvalidRequest::ALLOW,
+        },
+        InvalidRequest::Expectation => Error::ExpectationFailed,
+        other => Error::BadRequest {
+            reason: other.to_string(),
+        },
+    }
+}
+
+/// What is wrong with the artifact.
+fn of_artifact(chain: Chain<'_>, source_url: &str) -> Option<Error> {
+    let source_url = source_url.to_owned();
+    if let Some(&Mismatch { expected, actual }) = cause_of(chain) {
+        return Some(Error::ChecksumMismatch {
+            expected,
+            actual,
+            source_url,
+        });
+    }
+    if let Some(&TooLarge { limit, size }) = cause_of(chain) {
+        return Some(Error::ArtifactTooLarge {
+            limit,
+            size,
+            source_url,
+        });
+    }
+    if let Some(&NotFetched { status }) = cause_of(chain) {
+        return Some(Error::UpstreamStatus {
+            status_code: status,
+            source_url,
+        });
+    }
+    if let Some(&Incomplete { received, expected }) = cause_of(chain) {
+        return Some(Error::UpstreamTruncated {
+            source_url,
+            received,
+            expected,
+        });
+    }
+    cause_of::<OnlyIfCached>(chain).map(|_| Error::OnlyIfCached)
+}
+
+/// What went wrong on the way to the origin.
+fn of_upstream(chain: Chain<'_>, source_url: String) -> Option<Error> {
+    if let Some(BadRedirect::TooMany) = cause_of(chain) {
+        return Some(Error::TooManyRedirects { source_url });
+    }
+    if cause_of::<LeaderGone>(chain).is_some() {
+        let (reason, retry_after) = (Unavailable::Reset, None);
+        return Some(Error::UpstreamUnavailable {
+            source_url,
+            reason,
+            retry_after,
+        });
+    }
+    let failure = cause_of::<UpstreamFailure>(chain)?;
+    let reason = match failure.reason {
+        Reason::Dns => Unavailable::Dns,
+        Reason::Connect => Unavailable::Connect,
+        Reason::Tls => Unavailable::Tls,
+        Reason::ConnectTimeout => Unavailable::ConnectTimeout,
+        Reason::Timeout => Unavailable::Timeout,
+        Reason::CircuitOpen => Unavailable::CircuitOpen,
+        Reason::Invalid => {
+            return Some(Error::UpstreamInvalid {
+                source_url,
+                reason: failure
+                    .source
+                    .as_deref()
+                    .map_or_else(String::new, ToString::to_string),
+            });
+        }
+        _ => Unavailable::Reset,
+    };
+    Some(Error::UpstreamUnavailable {
+        source_url,
+        reason,
+        retry_after: failure.retry_after,
+    })
+}

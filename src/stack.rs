@@ -1,0 +1,144 @@
+//! The request path. Every way in passes the same edge, every artifact the same shared cache, every
+//! request to an origin the same way out; the ways in differ only in the target they set.
+
+mod rarely;
+
+use std::convert::Infallible;
+
+use artifact_cache_layers::{
+    body::{Body, BoxError},
+    cache::CacheLayer,
+    collapse::{CollapseLayer, Flights},
+    egress::EgressLayer,
+    extensions::{Looked, Mode, Target},
+    hop::HopLayer,
+    limit::LimitLayer,
+    record::RecordLayer,
+    rescue::RescueLayer,
+    semantics::cache_key::CacheKey,
+    target::TargetLayer,
+    tee::TeeLayer,
+    validate::ValidateLayer,
+};
+use http::{Method, Request, Response};
+use tower::{
+    ServiceBuilder,
+    steer::Steer,
+    util::{BoxCloneService, BoxCloneSyncService},
+};
+use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
+
+use self::rarely::Rarely;
+use crate::{
+    api::{Api, cas::CasLayer},
+    app::{App, NAME, requests::Requests},
+    proxy::SwitchedOff,
+    rescue::Rescuer,
+    telemetry::request_id::RequestIds,
+};
+
+/// A service at a seam.
+pub type Route = BoxCloneService<Request<Body>, Response<Body>, BoxError>;
+
+/// The seam at which every request to an origin leaves.
+pub type Upstream = BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>;
+
+/// What a listener serves: every error has become a response.
+pub type Edge = BoxCloneService<Request<Body>, Response<Body>, Infallible>;
+
+/// What every accepted request passes through, whichever way it arrived.
+#[must_use]
+pub fn edge(app: &App) -> Edge {
+    let doors = [local_api(app), tunnel(app), shared_cache(app), no_proxy()];
+    let config = app.config.clone();
+    ServiceBuilder::new()
+        .layer(BoxCloneService::layer())
+        .layer(SetRequestIdLayer::x_request_id(RequestIds::default()))
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(RecordLayer::new(Requests::new(app.metrics.clone()))) // counts, times and logs to the last byte
+        .layer(RescueLayer::new(Rescuer::new(app.metrics.clone()))) // below: errors; above: only responses
+        .layer(LimitLayer::new(app.config().server.max_requests)) // sheds load, streaming bodies included
+        .layer(ValidateLayer::new(NAME).with_limits(app.request_limits())) // framing, fields, loops
+        .layer(TargetLayer::new(app.own_names())) // what is asked for, and by which rules
+        .layer(CasLayer::new(app.store.clone())) // a digest is a target too
+        .service(Steer::new(
+            doors,
+            move |request: &Request<_>, _: &[Route]| door(request, config.load().proxy.enabled),
+        ))
+}
+
+/// Which of the doors `[local_api, tunnel, shared_cache, no_proxy]` a request takes.
+fn door(request: &Request<Body>, is_proxy: bool) -> usize {
+    match request.extensions().get::<Target>() {
+        Some(target) if target.mode == Mode::Forward && !is_proxy => 3,
+        Some(_) => 2,
+        None if request.method() == Method::CONNECT && !is_proxy => 3,
+        None if request.method() == Method::CONNECT => 1,
+        None => 0,
+    }
+}
+
+/// The shared cache of RFC 9111. `/fetch`, the forward proxy and the program itself all end here.
+#[must_use]
+pub fn shared_cache(app: &App) -> Route {
+    let rules = app.rules.clone();
+    ServiceBuilder::new()
+        .layer(BoxCloneService::layer())
+        .layer(EgressLayer::new(app.egress.clone())) // may this target be reached at all?
+        .layer(CacheLayer::with_rules(app.store.clone(), move || {
+            rules.load_full()
+        })) // reuse, validate or forward
+        .layer(Rarely::layer()) // a hit ends above
+        .layer(CollapseLayer::new(flights(app))) // one request to the origin per key
+        .layer(TeeLayer::new(app.store.clone())) // disk and SHA-256, commit after the last byte
+        .service(upstream(app))
+}
+
+/// The only way out: redirects, retries and the dial itself are checked by the same egress rule.
+fn upstream(app: &App) -> Upstream {
+    ServiceBuilder::new()
+        .layer(BoxCloneSyncService::layer())
+        .layer(HopLayer::new(app.pseudonym())) // hop-by-hop fields off, Via on
+        .service(app.upstreams.clone())
+}
+
+/// Counts, logs and rescues for a service that stands alone, such as the metrics listener's.
+#[must_use]
+pub fn alone(app: &App, service: Route) -> Edge {
+    ServiceBuilder::new()
+        .layer(BoxCloneService::layer())
+        .layer(RescueLayer::new(Rescuer::new(app.metrics.clone())))
+        .layer(ValidateLayer::new(NAME).with_limits(app.request_limits()))
+        .service(service)
+}
+
+/// Our own routes: health, statistics, management, metrics.
+fn local_api(app: &App) -> Route {
+    BoxCloneService::new(Api::new(app.clone()))
+}
+
+/// CONNECT: bytes both ways, under the egress rule.
+fn tunnel(app: &App) -> Route {
+    BoxCloneService::new(app.tunnels.clone())
+}
+
+/// In the place of the forward proxy where it is not wanted.
+fn no_proxy() -> Route {
+    BoxCloneService::new(SwitchedOff)
+}
+
+/// Concurrent requests share one answer. One that is about to ask although the answer was stored after
+/// it had looked is sent back to look again.
+fn flights(app: &App) -> Flights {
+    let tasks = app.tasks.clone();
+    let store = app.store.clone();
+    let is_superseded = move |request: &Request<Body>| {
+        let extensions = request.extensions();
+        let (Some(target), Some(Looked(seen))) = (extensions.get::<Target>(), extensions.get())
+        else {
+            return false;
+        };
+        store.revision(&CacheKey::of(&target.uri)) != *seen
+    };
+    Flights::new(move |task| drop(tasks.spawn(task))).with_recheck(is_superseded)
+}

@@ -1,0 +1,246 @@
+//! Which responses are kept, and what an interrupted transfer left behind (`tee::Admit`).
+
+use std::sync::Arc;
+
+use artifact_cache_layers::{
+    body::BoxError,
+    extensions::{Asked, FinalUri, Target},
+    failure::TooLarge,
+    semantics::{
+        cache_key::{self, CacheKey},
+        storable::{NotStored, Storable, storable},
+        stored_response::fields_to_store,
+        validation::strong_validator,
+    },
+    tee::{Admission, Admit, Kept, Task},
+};
+use bytes::BytesMut;
+use http::{HeaderMap, StatusCode, header, request, response};
+
+use super::{
+    Store,
+    fill::{Fill, Medium},
+    filling::{Filling, Head},
+    worker::Worker,
+};
+use crate::{
+    blob::{Partial, PartialIdentity, follow::Growing},
+    telemetry::label::Uncached,
+};
+
+/// Artifacts up to this length are collected in memory and written at once.
+const SMALL: u64 = 256 << 10;
+
+impl Admit for Store {
+    type Sink = Fill;
+
+    async fn kept(&self, request: &request::Parts) -> Option<Kept> {
+        let target = request.extensions.get::<Target>()?;
+        let (length, validator) = self
+            .kept_partials()
+            .find(&CacheKey::of(&target.uri))
+            .await?;
+        Some(Kept { length, validator })
+    }
+
+    async fn admit(
+        &self,
+        request: &request::Parts,
+        response: &response::Parts,
+        kept: Option<Kept>,
+    ) -> Admission<Fill> {
+        let Some(target) = request.extensions.get::<Target>() else {
+            return Admission::Pass("no-target");
+        };
+        if let Err(reason) = self.is_storable(target, request, response) {
+            return self.pass(reason);
+        }
+        let length = content_length(&response.headers);
+        match self.fits(target, length) {
+            Ok(true) => {}
+            Ok(false) => return self.pass(Uncached::DiskFull),
+            Err(error) => return Admission::Refuse(error),
+        }
+        let Some(head) = self.head(request, response) else {
+            return self.pass(Uncached::Vary);
+        };
+        match self.medium(target, &head, length, kept).await {
+            Ok((medium, growing, kept)) => {
+                let filling = Filling::new(head, growing, self.metrics().clone());
+                filling_expects(&filling, target);
+                let final_url = response
+                    .extensions
+                    .get::<FinalUri>()
+                    .map(|last| last.0.to_string());
+                Admission::Keep(Fill::new(
+                    self.clone(),
+                    target.clone(),
+                    final_url,
+                    filling,
+                    medium,
+                    kept,
+                ))
+            }
+            Err(error) => {
+                tracing::warn!(error = %error, "cannot create a file in the store, streaming uncached");
+                self.pass(Uncached::StoreFailed)
+            }
+        }
+    }
+
+    fn spawn(&self, fill: Task) {
+        self.tasks().spawn(fill);
+    }
+}
+
+/// The request that started the fill waits for it like every other.
+fn filling_expects(filling: &Arc<Filling>, target: &Target) {
+    use artifact_cache_layers::share::Share as _;
+    filling.expect(target.expect);
+}
+
+impl Store {
+    fn pass(&self, reason: Uncached) -> Admission<Fill> {
+        self.metrics().uncached.of(reason).increment();
+        Admission::Pass(reason.word())
+    }
+
+    /// By archive rules every whole artifact is stored, by HTTP's what RFC 9111 §3 allows.
+    fn is_storable(
+        &self,
+        target: &Target,
+        request: &request::Parts,
+        response: &response::Parts,
+    ) -> Result<(), Uncached> {
+        if target.mode.is_archive() {
+            return if response.status == StatusCode::OK {
+                Ok(())
+            } else {
+                Err(Uncached::Status)
+            };
+        }
+        match storable(request, response, &self.rules().http) {
+            Storable::Store => Ok(()),
+            Storable::DoNot(reason) => Err(uncached(reason)),
+        }
+    }
+
+    /// Whether there is room; an error when an explicit request asks for too much.
+    fn fits(&self, target: &Target, length: Option<u64>) -> Result<bool, BoxError> {
+        let limit = self.settings().max_object_bytes.0;
+        match length {
+            Some(size) if limit > 0 && size > limit && target.mode.is_archive() => {
+                Err(TooLarge { limit, size }.into())
+            }
+            Some(size) if limit > 0 && size > limit => Ok(false),
+            length => Ok(self.has_room_for(length.unwrap_or(0))),
+        }
+    }
+
+    fn head(&self, request: &request::Parts, response: &response::Parts) -> Option<Head> {
+        let now = self.clock().now();
+        let fields = fields_to_store(&response.headers, now);
+        let asked = request
+            .extensions
+            .get::<Asked>()
+            .map_or(now, |asked| asked.0);
+        let is_archive = request
+            .extensions
+            .get::<Target>()
+            .is_some_and(|target| target.mode.is_archive());
+        let nominated = cache_key::nominated(&fields, &request.headers);
+        Some(Head {
+            status: response.status,
+            fields,
+            request_time: asked,
+            response_time: now,
+            // An explicit request sends no fields of a client, so `Vary: *` says nothing about it.
+            nominated: if is_archive {
+                nominated.unwrap_or_default()
+            } else {
+                nominated?
+            },
+        })
+    }
+
+    /// Where the bytes go, and how many of them are there already.
+    async fn medium(
+        &self,
+        target: &Target,
+        head: &Head,
+        length: Option<u64>,
+        kept: Option<Kept>,
+    ) -> Result<(Medium, Arc<Growing>, u64), BoxError> {
+        let left = self.kept_partials().take(&CacheKey::of(&target.uri));
+        let continued = left.filter(|left| kept.is_some_and(|kept| kept.length == left.length));
+        if let (None, Some(small)) = (&continued, length.filter(|length| *length <= SMALL)) {
+            let collected = BytesMut::with_capacity(usize::try_from(small)?);
+            return Ok((Medium::Memory(collected), Growing::new(None, length), 0));
+        }
+        let (partial, there) = match continued {
+            Some(left) => {
+                self.metrics().resumed.increment();
+                (left.partial, left.length)
+            }
+            None => (self.new_partial(target, head, length).await?, 0),
+        };
+        let growing = Growing::new(Some(partial.file().clone()), length);
+        Ok((
+            Medium::File(Worker::start(partial, there, growing.clone())),
+            growing,
+            there,
+        ))
+    }
+
+    /// A file for a fill, with a name when the origin lets it be continued after a restart.
+    async fn new_partial(
+        &self,
+        target: &Target,
+        head: &Head,
+        length: Option<u64>,
+    ) -> Result<Partial, BoxError> {
+        let key = CacheKey::of(&target.uri);
+        let blobs = self.blobs().clone();
+        let validator = strong_validator(&head.fields);
+        let identity = validator
+            .as_ref()
+            .and_then(|value| value.to_str().ok())
+            .map(|validator| {
+                let now = self.clock().now();
+                let identity = PartialIdentity::new(target.uri.to_string(), validator.into(), now);
+                PartialIdentity {
+                    total_len: length,
+                    ..identity
+                }
+            });
+        let create = move || match identity {
+            Some(identity) => Partial::create_resumable(&blobs, &key, &identity),
+            None => Partial::create(&blobs, length),
+        };
+        Ok(tokio::task::spawn_blocking(create).await??)
+    }
+}
+
+fn content_length(fields: &HeaderMap) -> Option<u64> {
+    fields
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
+}
+
+/// The label of a reason not to store.
+fn uncached(reason: NotStored) -> Uncached {
+    match reason {
+        NotStored::Method => Uncached::Method,
+        NotStored::Status => Uncached::Status,
+        NotStored::NoStore => Uncached::NoStore,
+        NotStored::Private => Uncached::Private,
+        NotStored::Authorization => Uncached::Authorization,
+        NotStored::VaryStar => Uncached::Vary,
+        NotStored::NotFresh => Uncached::Useless,
+        NotStored::Partial => Uncached::Partial,
+        _ => Uncached::Other,
+    }
+}

@@ -1,0 +1,192 @@
+//! `Store`: catalog and blobs as one thing. It owns what the layers ask of a store (`lookup`, `admit`),
+//! the fills that bring bytes in (`fill`), and the order in which they become durable (`commit`).
+
+pub mod admit;
+pub mod commit;
+pub mod fill;
+mod filling;
+pub mod fsck;
+mod holds;
+mod kept;
+pub mod lookup;
+mod pending;
+pub mod reap;
+pub mod sweep;
+pub mod verify;
+mod worker;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use artifact_cache_layers::{
+    body::BoxError,
+    cache::{Rules, Store as _, StoredSet as _},
+    digest::Sha256,
+    semantics::cache_key::CacheKey,
+};
+use tokio_util::task::TaskTracker;
+
+use self::{
+    commit::{Committer, Verified},
+    kept::KeptPartials,
+    pending::{Commit, Pending},
+};
+use crate::{
+    blob::{BlobStore, Partial, follow::Growing},
+    catalog::{Addition, Catalog, ResponseSet},
+    clock::Clock,
+    config::storage::Storage,
+    telemetry::metrics::Metrics,
+};
+
+/// Catalog and blobs as one thing. Clones share it.
+#[derive(Clone)]
+pub struct Store(Arc<Shared>);
+
+/// What a store is made of.
+pub struct Parts {
+    /// Metadata and bytes, and the order in which they change.
+    pub committer: Committer,
+    /// Sizes and paths.
+    pub settings: Storage,
+    /// What may be stored and reused; replaced on reload.
+    pub rules: Arc<ArcSwap<Rules>>,
+    /// The time.
+    pub clock: Clock,
+    /// Where to count.
+    pub metrics: Metrics,
+    /// Owns the fills.
+    pub tasks: TaskTracker,
+}
+
+struct Shared {
+    parts: Parts,
+    pending: Pending,
+    kept: KeptPartials,
+}
+
+impl Store {
+    /// A store of these parts.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let kept = KeptPartials::new(
+            parts.committer.blobs().clone(),
+            parts.settings.keep_partial.0,
+            parts.clock.clone(),
+        );
+        Self(Arc::new(Shared {
+            parts,
+            pending: Pending::default(),
+            kept,
+        }))
+    }
+
+    /// Metadata.
+    #[must_use]
+    pub fn catalog(&self) -> &Catalog {
+        self.0.parts.committer.catalog()
+    }
+
+    /// Bytes.
+    #[must_use]
+    pub fn blobs(&self) -> &BlobStore {
+        self.0.parts.committer.blobs()
+    }
+
+    /// The revision of what is stored under `key`; 0 when nothing is, or nothing can be read.
+    #[must_use]
+    pub fn revision(&self, key: &CacheKey) -> u64 {
+        self.stored(key)
+            .ok()
+            .flatten()
+            .map_or(0, |set| set.revision())
+    }
+
+    fn settings(&self) -> &Storage {
+        &self.0.parts.settings
+    }
+
+    fn rules(&self) -> Arc<Rules> {
+        self.0.parts.rules.load_full()
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.0.parts.clock
+    }
+
+    fn metrics(&self) -> &Metrics {
+        &self.0.parts.metrics
+    }
+
+    fn tasks(&self) -> &TaskTracker {
+        &self.0.parts.tasks
+    }
+
+    fn pending(&self) -> &Pending {
+        &self.0.pending
+    }
+
+    fn kept_partials(&self) -> &KeptPartials {
+        &self.0.kept
+    }
+
+    /// Whether `length` more bytes leave the free space that is to be left. When the file system does
+    /// not say, the write itself will.
+    fn has_room_for(&self, length: u64) -> bool {
+        let needed = length.saturating_add(self.settings().min_free_bytes.0);
+        self.blobs().free_bytes().is_ok_and(|free| free >= needed)
+    }
+
+    /// Serves a complete response from its growing blob until the returned commit is dropped.
+    fn begin(&self, addition: &Addition, growing: &Arc<Growing>) -> Result<Commit<'_>, BoxError> {
+        let stored = self.stored(&addition.key)?;
+        let set = stored.map_or_else(|| ResponseSet::of(addition), |set| set.with(addition));
+        let digest = addition.response.digest;
+        Ok(self
+            .pending()
+            .begin(addition.key, Arc::new(set), digest, growing.clone()))
+    }
+
+    /// Makes a verified artifact durable, and returns its number.
+    async fn commit(&self, partial: Partial, addition: Addition) -> Result<Option<u64>, BoxError> {
+        let response = &addition.response;
+        let verified = Verified::check((response.digest, response.length), None, None)?;
+        let committed = self.committer().commit(partial, verified, addition).await?;
+        Ok(committed.written.artifact)
+    }
+
+    /// Waits until everything that clients were given so far is in the catalog as well.
+    pub async fn settle(&self) {
+        self.pending().over().await;
+    }
+
+    /// What is stored of a URL that has `digest`.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn holder(&self, digest: &Sha256) -> Result<Option<Arc<ResponseSet>>, BoxError> {
+        match self.pending().holder(digest) {
+            Some(set) => Ok(Some(set)),
+            None => Ok(self.catalog().holder(digest)?.map(|holder| holder.set)),
+        }
+    }
+
+    /// Metadata and bytes, and the order in which they change.
+    #[must_use]
+    pub fn committer(&self) -> &Committer {
+        &self.0.parts.committer
+    }
+
+    /// Leaves what can be continued as files: at shutdown.
+    pub fn leave_partials(&self) {
+        self.kept_partials().leave_all();
+    }
+
+    /// Parts of artifacts that can be continued.
+    #[must_use]
+    pub fn partial_files(&self) -> u64 {
+        self.kept_partials().count()
+    }
+}

@@ -1,0 +1,216 @@
+//! Every metric, in one table: name, labels, meaning. Nothing else in the program names a metric.
+//!
+//! A recorder belongs to one [`Metrics`] and never to the process, so that several caches in one test
+//! do not count for each other.
+
+use std::{ops::Deref, sync::Arc};
+
+use metrics_exporter_prometheus::{
+    Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
+
+use super::{
+    instrument::{self, Counter, Durations, Instrument, Kind, Level, Series, Sizes},
+    label::{
+        Class, Dimension, Direction, Door, Outcome, Rejected, Uncached, UpstreamError,
+        UpstreamOutcome, Version,
+    },
+};
+use crate::artifact::Totals;
+
+/// One metric as documentation and dashboards know it.
+#[derive(Clone, Copy, Debug)]
+pub struct Description {
+    /// Its name.
+    pub name: &'static str,
+    /// What Prometheus calls it.
+    pub kind: Kind,
+    /// Its labels and all their values.
+    pub dimensions: &'static [Dimension],
+    /// Upper bounds of its buckets, when it is a histogram.
+    pub buckets: &'static [f64],
+    /// What it counts.
+    pub help: &'static str,
+}
+
+macro_rules! table {
+    ($($name:literal => $field:ident: $type:ty, $help:literal;)+) => {
+        /// The handle of every metric.
+        pub struct Instruments {
+            $(#[doc = $help] pub $field: $type,)+
+        }
+
+        impl Instruments {
+            fn register(recorder: &PrometheusRecorder) -> Self {
+                $(instrument::describe(recorder, <$type>::KIND, $name, $help);)+
+                Self { $($field: <$type>::register(recorder, &metrics::Key::from_static_name($name)),)+ }
+            }
+        }
+
+        /// Every metric, in the order of the documentation.
+        pub const TABLE: &[Description] = &[$(Description {
+            name: $name,
+            kind: <$type>::KIND,
+            dimensions: <$type>::DIMENSIONS,
+            buckets: <$type>::BUCKETS,
+            help: $help,
+        },)+];
+    };
+}
+
+table! {
+    "artifact_cache_requests_total" => requests: Series<Outcome>, "Total number of cache requests";
+    "artifact_cache_downloads_total" => downloads: Counter, "Total number of upstream downloads";
+    "artifact_cache_bytes_downloaded_total" => bytes_downloaded: Counter, "Total bytes downloaded from upstream";
+    "artifact_cache_bytes_served_total" => bytes_served: Counter, "Total bytes served to clients";
+    "artifact_cache_items_total" => items: Level, "Number of cached artifacts";
+    "artifact_cache_size_bytes" => size_bytes: Level, "Total size of distinct cached content";
+    "artifact_cache_request_duration_seconds" => request_duration: Durations, "Request duration in seconds";
+    "artifact_cache_download_size_bytes" => download_size: Sizes, "Size of finished downloads in bytes";
+    "artifact_cache_fills_in_flight" => fills_in_flight: Level, "Downloads into the store under way";
+    "artifact_cache_followers_in_flight" => followers_in_flight: Level, "Clients reading a download that is under way";
+    "artifact_cache_resumed_total" => resumed: Counter, "Downloads continued with a range request after a break";
+    "artifact_cache_collapsed_total" => collapsed: Counter, "Requests that joined another request's download";
+    "artifact_cache_stale_total" => stale: Counter, "Stale responses served";
+    "artifact_cache_revalidated_total" => revalidated: Counter, "Stored responses that the origin confirmed";
+    "artifact_cache_evicted_total" => evicted: Counter, "Artifacts removed to make room";
+    "artifact_cache_bypassed_total" => bypassed: Counter, "Requests forwarded without asking the cache";
+    "artifact_cache_corrupt_total" => corrupt: Counter, "Stored files that were missing or had other bytes than recorded";
+    "artifact_cache_uncached_total" => uncached: Series<Uncached>, "Responses passed on without being stored, by reason";
+    "artifact_cache_upstream_requests_total" => upstream_requests: Series<UpstreamOutcome>, "Requests sent to origins, by outcome";
+    "artifact_cache_upstream_seconds" => upstream_duration: Durations, "Seconds until the head of an origin's response";
+    "artifact_cache_upstream_errors_total" => upstream_errors: Series<UpstreamError>, "Failed requests to origins, by reason";
+    "artifact_cache_circuit_open" => circuit_open: Level, "Origins that are not asked at present because they kept failing";
+    "artifact_cache_tunnels_in_flight" => tunnels_in_flight: Level, "CONNECT tunnels open";
+    "artifact_cache_tunnel_bytes_total" => tunnel_bytes: Series<Direction>, "Bytes through CONNECT tunnels, by direction";
+    "artifact_cache_connections_in_flight" => connections_in_flight: Level, "Client connections open";
+    "artifact_cache_responses_total" => responses: Series<(Door, Class)>, "Responses sent, by door and class of status code";
+    "artifact_cache_rejected_total" => rejected: Series<Rejected>, "Requests turned away, by reason";
+    "artifact_cache_catalog_size_bytes" => catalog_size: Level, "Size of the catalog on disk";
+    "artifact_cache_catalog_commits_total" => catalog_commits: Counter, "Transactions committed to the catalog";
+    "artifact_cache_disk_free_bytes" => disk_free: Level, "Free space on the file system of the artifacts";
+    "artifact_cache_partial_files" => partial_files: Level, "Unfinished downloads on disk";
+    "artifact_cache_log_lines_dropped_total" => log_lines_dropped: Counter, "Log lines dropped because standard output was too slow";
+    "artifact_cache_build_info" => build_info: Series<Version, Level>, "The version that is running; always 1";
+}
+
+/// All metrics of one cache. Clones share them.
+#[derive(Clone)]
+pub struct Metrics(Arc<Registered>);
+
+struct Registered {
+    instruments: Instruments,
+    prometheus: PrometheusHandle,
+}
+
+impl Metrics {
+    /// Registers every metric at zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let histograms = TABLE.iter().filter(|metric| metric.kind == Kind::Histogram);
+        let builder = histograms.fold(PrometheusBuilder::new(), with_buckets);
+        let recorder = builder.build_recorder();
+        let instruments = Instruments::register(&recorder);
+        instruments.build_info.of(Version).set(1);
+        Self(Arc::new(Registered {
+            instruments,
+            prometheus: recorder.handle(),
+        }))
+    }
+
+    /// Every metric in the text format of Prometheus, in order of name.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let text = self.0.prometheus.render();
+        // The exporter's order differs from one time to the next.
+        let mut families: Vec<&str> = text.split_terminator("\n\n").collect();
+        families.sort_unstable();
+        families.join("\n\n") + "\n"
+    }
+
+    /// Moves recorded values into their buckets; to be called every few seconds. Values of histograms
+    /// pile up in memory until this or [`Metrics::render`] is called.
+    pub fn upkeep(&self) {
+        self.0.prometheus.run_upkeep();
+    }
+
+    /// Sets the levels that the store keeps.
+    pub fn totals(&self, totals: &Totals) {
+        self.items.set(totals.total_items);
+        self.size_bytes.set(totals.total_size_bytes);
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Deref for Metrics {
+    type Target = Instruments;
+
+    fn deref(&self) -> &Instruments {
+        &self.0.instruments
+    }
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "only an empty list of buckets is refused, and none is"
+)]
+fn with_buckets(builder: PrometheusBuilder, metric: &Description) -> PrometheusBuilder {
+    let name = Matcher::Full(metric.name.to_owned());
+    builder
+        .set_buckets_for_metric(name, metric.buckets)
+        .expect("buckets are constants")
+}
+
+impl Description {
+    /// Its unit, as its name says.
+    #[must_use]
+    pub fn unit(&self) -> &'static str {
+        match instrument::unit(self.name) {
+            metrics::Unit::Seconds => "seconds",
+            metrics::Unit::Bytes => "bytes",
+            _ => "",
+        }
+    }
+}
+
+/// The table of metrics as a page of Markdown shows it.
+#[must_use]
+pub fn markdown() -> String {
+    let rows = TABLE.iter().map(|metric| {
+        let labels = metric.dimensions.iter().map(|dimension| {
+            let values: Vec<String> = dimension
+                .values
+                .iter()
+                .map(|value| format!("`{value}`"))
+                .collect();
+            // The version's value changes with every release.
+            if dimension.name == "version" {
+                "`version`".into()
+            } else {
+                format!("`{}`: {}", dimension.name, values.join(", "))
+            }
+        });
+        let labels: Vec<String> = labels.collect();
+        let kind = format!("{:?}", metric.kind).to_lowercase();
+        format!(
+            "| `{}` | {kind} | {} | {} | {} |\n",
+            metric.name,
+            metric.unit(),
+            labels.join("; "),
+            metric.help
+        )
+    });
+    let head = "| Name | Kind | Unit | Labels | Meaning |\n|---|---|---|---|---|\n";
+    std::iter::once(head.to_owned()).chain(rows).collect()
+}

@@ -1,0 +1,28 @@
+//! `Guard`: who says which origins may be reached. The rule itself is the product's.
+
+use std::net::SocketAddr;
+
+use artifact_cache_layers::{body::BoxError, semantics::target_uri::TargetUri};
+
+/// Asked before anything is looked up or dialled. The error goes back to whoever asked for the
+/// origin, unchanged inside the chain of causes.
+pub trait Guard: Send + Sync {
+    /// May this URI be asked for? Called for every request and for every redirect.
+    ///
+    /// # Errors
+    /// When it may not.
+    fn check_uri(&self, uri: &TargetUri) -> Result<(), BoxError>;
+
+    /// May a tunnel lead to this host and port? The host is normalised, an IPv6 address in brackets.
+    ///
+    /// # Errors
+    /// When it may not.
+    fn check_authority(&self, host: &str, port: u16) -> Result<(), BoxError>;
+
+    /// May this address be dialled? Called for every address a name resolves to and for every
+    /// literal; the address that was checked is the one that is dialled.
+    ///
+    /// # Errors
+    /// When it may not.
+    fn check_address(&self, address: SocketAddr) -> Result<(), BoxError>;
+}

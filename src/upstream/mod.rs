@@ -1,0 +1,225 @@
+//! The only way out: asks origins. It owns the connection pool, name look-up, TLS, deadlines, retries,
+//! redirects and circuits. What a response means to the cache is not decided here.
+
+mod attempt;
+mod body;
+mod circuit;
+mod connector;
+mod dial;
+mod failure;
+mod framing;
+mod guard;
+mod names;
+mod observe;
+mod redirect;
+mod retry;
+mod roots;
+mod silence;
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use artifact_cache_layers::{
+    body::{Body, BoxError},
+    extensions::{FinalUri, Target},
+};
+use http::{HeaderValue, Request, Response};
+use tokio::time::Instant;
+use tower::Service;
+
+use self::{
+    attempt::Errand, circuit::Circuits, connector::Pool, redirect::Itinerary, retry::Retries,
+};
+pub use self::{
+    dial::Dialer,
+    failure::{Reason, UpstreamFailure},
+    framing::BadFraming,
+    guard::Guard,
+    observe::Observe,
+    redirect::BadRedirect,
+    roots::{InvalidRoots, Roots},
+};
+use crate::{clock::Clock, config::upstream::Upstream};
+
+/// Asks origins. A request carries a [`Target`]: its URI is what is asked for, and its mode decides
+/// whether redirects and unwelcome statuses are dealt with here (archive modes) or passed through.
+///
+/// Every error is either an [`UpstreamFailure`] or what the [`Guard`] said, found by
+/// [`cause_of`](artifact_cache_layers::cause::cause_of). Clones share connections, circuits and budget.
+#[derive(Clone)]
+pub struct Upstreams(Arc<Shared>);
+
+struct Shared {
+    dialer: Dialer,
+    pool: Pool,
+    circuits: Circuits,
+    retries: Retries,
+    clock: Clock,
+    guard: Arc<dyn Guard>,
+    observe: Arc<dyn Observe>,
+    user_agent: HeaderValue,
+    head_timeout: Duration,
+    max_redirects: u32,
+    body: body::Bounds,
+}
+
+/// The request does not say what it asks for: a fault of the program, not of the origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a request without a target reached the upstream")]
+pub struct NoTarget;
+
+/// The settings cannot be put to use.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidUpstream {
+    /// The trusted certificates cannot be read.
+    #[error("cannot read the trusted certificate authorities")]
+    Roots(#[from] InvalidRoots),
+    /// The TLS library refuses its own defaults.
+    #[error("cannot set up TLS")]
+    Tls(#[from] rustls::Error),
+    /// `upstream.user_agent` is not a field value.
+    #[error("the user agent is not a valid field value")]
+    UserAgent(#[from] http::header::InvalidHeaderValue),
+}
+
+impl Upstreams {
+    /// Origins as the settings say, trusted by the machine's own roots and `upstream.extra_ca`.
+    ///
+    /// # Errors
+    /// When certificates cannot be read or a setting is not usable.
+    pub fn new(settings: &Upstream, guard: Arc<dyn Guard>) -> Result<Self, InvalidUpstream> {
+        let roots = Roots::native().and_file(settings.extra_ca.as_deref())?;
+        Self::with_roots(settings, guard, roots)
+    }
+
+    /// The same, trusting exactly `roots`.
+    ///
+    /// # Errors
+    /// When a setting is not usable.
+    pub fn with_roots(
+        settings: &Upstream,
+        guard: Arc<dyn Guard>,
+        roots: Roots,
+    ) -> Result<Self, InvalidUpstream> {
+        let dialer = Dialer::new(Arc::clone(&guard), settings.connect_timeout.0);
+        let pool = connector::pool(settings, dialer.clone(), roots)?;
+        Ok(Self(Arc::new(Shared {
+            dialer,
+            pool,
+            circuits: Circuits::new(settings.circuit_failures, settings.circuit_open.0),
+            retries: Retries::new(settings.max_retries),
+            clock: Clock::system(),
+            guard,
+            observe: Arc::new(()),
+            user_agent: HeaderValue::from_str(&settings.user_agent)?,
+            head_timeout: Duration::from_secs(settings.timeout_seconds),
+            max_redirects: settings.max_redirects,
+            body: body::Bounds::new(settings),
+        })))
+    }
+
+    /// Who is told of requests; to be called before the value is cloned, later calls change nothing.
+    #[must_use]
+    pub fn observed_by(mut self, observe: Arc<dyn Observe>) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.0) {
+            shared.observe = observe;
+        }
+        self
+    }
+
+    /// The clock that `Retry-After` dates are read by; to be called before the value is cloned.
+    #[must_use]
+    pub fn timed_by(mut self, clock: Clock) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.0) {
+            shared.clock = clock;
+        }
+        self
+    }
+
+    /// Origins that are left alone at present because they kept failing.
+    #[must_use]
+    pub fn open_circuits(&self) -> u64 {
+        self.0.circuits.open_at(Instant::now())
+    }
+
+    /// What opens connections, under the same guard and deadline: for tunnels.
+    #[must_use]
+    pub fn dialer(&self) -> Dialer {
+        self.0.dialer.clone()
+    }
+}
+
+impl Shared {
+    async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
+        self.observe.requested();
+        self.follow(request).await
+    }
+
+    /// Goes where redirects lead, in archive modes, for requests that only read.
+    async fn follow(&self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
+        let target = request
+            .extensions()
+            .get::<Target>()
+            .ok_or(NoTarget)?
+            .clone();
+        self.guard.check_uri(&target.uri)?;
+        let errand = Errand {
+            mode: target.mode,
+            deadline: Instant::now() + self.head_timeout,
+        };
+        let follows = target.mode.is_archive() && request.method().is_safe();
+        let mut itinerary = Itinerary::new(target.uri.clone(), self.max_redirects);
+        let mut request = self.outgoing(request, &target);
+        loop {
+            let again = attempt::again(&request);
+            let mut response = self.attempts(request, itinerary.here(), errand).await?;
+            let next = if follows {
+                itinerary.next(&response)?
+            } else {
+                None
+            };
+            let (Some(next), Some(mut again)) = (next, again) else {
+                response
+                    .extensions_mut()
+                    .insert(FinalUri(itinerary.here().clone()));
+                return Ok(response);
+            };
+            self.guard.check_uri(&next)?;
+            itinerary.go(next, again.headers_mut());
+            request = again;
+        }
+    }
+
+    /// The request without what its way through the program left on it.
+    fn outgoing(&self, request: Request<Body>, target: &Target) -> Request<Body> {
+        let (mut head, body) = request.into_parts();
+        head.extensions = http::Extensions::new();
+        head.version = http::Version::HTTP_11;
+        if target.mode.is_archive() {
+            let user_agent = self.user_agent.clone();
+            head.headers.insert(http::header::USER_AGENT, user_agent);
+        }
+        Request::from_parts(head, body)
+    }
+}
+
+impl Service<Request<Body>> for Upstreams {
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let shared = Arc::clone(&self.0);
+        Box::pin(async move { shared.answer(request).await })
+    }
+}

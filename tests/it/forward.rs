@@ -1,0 +1,7 @@
+//! The forward proxy, end to end: what a client and an origin see of it.
+
+mod failures;
+mod fields;
+mod methods;
+mod shared;
+mod streaming;

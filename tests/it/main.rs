@@ -1,0 +1,36 @@
+//! One binary for every integration test; one file per promise.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops where its assumption fails"
+)]
+
+mod cas;
+mod catalog;
+mod cli;
+mod collapse;
+mod config;
+mod crash;
+mod egress;
+mod errors;
+mod fetch;
+mod forward;
+mod framing;
+mod fsck;
+mod invalidate;
+mod logs;
+mod manage;
+mod operate;
+mod range;
+mod revalidate;
+mod server;
+mod stale;
+mod support;
+mod support_works;
+mod telemetry;
+mod tidy;
+mod transfer;
+mod tunnel;
+mod upstream;
+mod vary;
