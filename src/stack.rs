@@ -13,6 +13,7 @@ use artifact_cache_layers::{
     extensions::{Looked, Mode, Target},
     hop::HopLayer,
     limit::LimitLayer,
+    recall::RecallLayer,
     record::RecordLayer,
     rescue::RescueLayer,
     semantics::cache_key::CacheKey,
@@ -50,12 +51,13 @@ pub type Edge = BoxCloneService<Request<Body>, Response<Body>, Infallible>;
 #[must_use]
 pub fn edge(app: &App) -> Edge {
     let doors = [local_api(app), tunnel(app), shared_cache(app), no_proxy()];
-    let config = app.config.clone();
+    let (config, clock) = (app.config.clone(), app.store.clock().clone());
     ServiceBuilder::new()
         .layer(BoxCloneService::layer())
         .layer(SetRequestIdLayer::x_request_id(RequestIds::default()))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(RecordLayer::new(Requests::new(app.metrics.clone()))) // counts, times and logs to the last byte
+        .layer(RecallLayer::new(move || clock.now())) // a hit of this second, to the same head: what follows is not asked
         .layer(RescueLayer::new(Rescuer::new(app.metrics.clone()))) // below: errors; above: only responses
         .layer(LimitLayer::new(app.config().server.max_requests)) // sheds load, streaming bodies included
         .layer(ValidateLayer::new(NAME).with_limits(app.request_limits())) // framing, fields, loops

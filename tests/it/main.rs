@@ -23,6 +23,7 @@ mod logs;
 mod manage;
 mod operate;
 mod range;
+mod recall;
 mod revalidate;
 mod server;
 mod stale;
