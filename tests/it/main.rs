@@ -23,6 +23,7 @@ mod logs;
 mod manage;
 mod operate;
 mod range;
+mod resolve;
 mod revalidate;
 mod server;
 mod stale;
