@@ -5,7 +5,10 @@ use std::time::Duration;
 use artifact_cache_layers::body::Body;
 use http::{
     HeaderMap, HeaderValue, Request, Response,
-    header::{ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER},
+    header::{
+        ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER,
+        WWW_AUTHENTICATE,
+    },
 };
 use serde::Serialize;
 
@@ -95,6 +98,14 @@ fn add_demanded_fields(error: &Error, headers: &mut HeaderMap) {
     if let Error::MethodNotAllowed { allow } = error {
         headers.insert(ALLOW, HeaderValue::from_static(allow));
     }
+    if let Error::Unauthorized = error {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if let Error::RangeNotSatisfiable { length } = error
+        && let Ok(range) = HeaderValue::try_from(format!("bytes */{length}"))
+    {
+        headers.insert(CONTENT_RANGE, range);
+    }
     if let Some(delay) = error.retry_after() {
         headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(delay)));
     }
@@ -109,7 +120,7 @@ struct Problem<'a> {
     r#type: String,
     title: &'static str,
     status: u16,
-    detail: &'a str,
+    detail: Detail<'a>,
     instance: &'a str,
     error: &'static str,
     message: &'a str,
@@ -120,6 +131,14 @@ struct Problem<'a> {
     facts: Facts,
 }
 
+/// A sentence, or one object for each invalid field.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Detail<'a> {
+    Text(&'a str),
+    Fields(&'a [serde_json::Value]),
+}
+
 fn json(error: &Error, form: &Form) -> String {
     let entry = error.entry();
     let message = error.message();
@@ -127,7 +146,10 @@ fn json(error: &Error, form: &Form) -> String {
         r#type: format!("{TYPES}{}", entry.error),
         title: entry.title,
         status: entry.status.as_u16(),
-        detail: &message,
+        detail: match error {
+            Error::InvalidFields { problems } => Detail::Fields(problems),
+            _ => Detail::Text(&message),
+        },
         instance: &form.instance,
         error: entry.error,
         message: &message,

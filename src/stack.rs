@@ -31,7 +31,7 @@ use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 
 use self::rarely::Rarely;
 use crate::{
-    api::{Api, cas::CasLayer},
+    api::{Api, cas::CasLayer, internal::Internal, resolve::ResolveLayer},
     app::{App, NAME, requests::Requests},
     proxy::SwitchedOff,
     rescue::Rescuer,
@@ -50,8 +50,14 @@ pub type Edge = BoxCloneService<Request<Body>, Response<Body>, Infallible>;
 /// What every accepted request passes through, whichever way it arrived.
 #[must_use]
 pub fn edge(app: &App) -> Edge {
+<<<<<<< HEAD
     let doors = [local_api(app), tunnel(app), shared_cache(app), no_proxy()];
     let (config, clock) = (app.config.clone(), app.store.clock().clone());
+=======
+    let cache = shared_cache(app);
+    let doors = [local_api(app, &cache), tunnel(app), cache, no_proxy()];
+    let config = app.config.clone();
+>>>>>>> files
     ServiceBuilder::new()
         .layer(BoxCloneService::layer())
         .layer(SetRequestIdLayer::x_request_id(RequestIds::default()))
@@ -114,9 +120,15 @@ pub fn alone(app: &App, service: Route) -> Edge {
         .service(service)
 }
 
-/// Our own routes: health, statistics, management, metrics.
-fn local_api(app: &App) -> Route {
-    BoxCloneService::new(Api::new(app.clone()))
+/// Our own routes: paths of artifacts, health, statistics, management, metrics.
+fn local_api(app: &App, cache: &Route) -> Route {
+    let cache = Internal::new(cache.clone());
+    let (store, config) = (app.store.clone(), app.config.clone());
+    ServiceBuilder::new()
+        .layer(BoxCloneService::layer())
+        .layer(Rarely::layer()) // a connection that never asks pays for none of it
+        .layer(ResolveLayer::new(store, config, cache))
+        .service(Api::new(app.clone()))
 }
 
 /// CONNECT: bytes both ways, under the egress rule.

@@ -24,6 +24,7 @@ mod manage;
 mod operate;
 mod range;
 mod recall;
+mod resolve;
 mod revalidate;
 mod server;
 mod stale;
