@@ -5,7 +5,10 @@ use std::time::Duration;
 use artifact_cache_layers::body::Body;
 use http::{
     HeaderMap, HeaderValue, Request, Response,
-    header::{ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER},
+    header::{
+        ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, PROXY_AUTHENTICATE, RETRY_AFTER,
+        WWW_AUTHENTICATE,
+    },
 };
 use serde::Serialize;
 
@@ -16,6 +19,11 @@ const NAME: &str = "artifact-cache";
 
 /// Where error types are named. An identifier, not a page (RFC 9457 §3.1.1).
 const TYPES: &str = "https://artifact-cache.example/errors/";
+
+/// What is asked for (RFC 7617 §2, RFC 6750 §3). Basic first: the one that every client can answer.
+const BASIC: HeaderValue =
+    HeaderValue::from_static("Basic realm=\"artifact-cache\", charset=\"UTF-8\"");
+const BEARER: HeaderValue = HeaderValue::from_static("Bearer realm=\"artifact-cache\"");
 
 const PROBLEM: &str = "application/problem+json";
 
@@ -94,6 +102,14 @@ pub fn respond(error: &Error, form: &Form) -> Response<Body> {
 fn add_demanded_fields(error: &Error, headers: &mut HeaderMap) {
     if let Error::MethodNotAllowed { allow } = error {
         headers.insert(ALLOW, HeaderValue::from_static(allow));
+    }
+    match error {
+        Error::Unauthorized { .. } => {
+            headers.append(WWW_AUTHENTICATE, BASIC);
+            headers.append(WWW_AUTHENTICATE, BEARER);
+        }
+        Error::ProxyUnauthorized { .. } => drop(headers.insert(PROXY_AUTHENTICATE, BASIC)),
+        _ => {}
     }
     if let Some(delay) = error.retry_after() {
         headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(delay)));

@@ -30,7 +30,8 @@ use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 
 use self::rarely::Rarely;
 use crate::{
-    api::{Api, cas::CasLayer},
+    access::AccessLayer,
+    api::{Api, cas::CasLayer, tokens::Tokens},
     app::{App, NAME, requests::Requests},
     proxy::SwitchedOff,
     rescue::Rescuer,
@@ -60,6 +61,7 @@ pub fn edge(app: &App) -> Edge {
         .layer(LimitLayer::new(app.config().server.max_requests)) // sheds load, streaming bodies included
         .layer(ValidateLayer::new(NAME).with_limits(app.request_limits())) // framing, fields, loops
         .layer(TargetLayer::new(app.own_names())) // what is asked for, and by which rules
+        .layer(AccessLayer::new(app.gate.clone())) // who may do that
         .layer(CasLayer::new(app.store.clone())) // a digest is a target too
         .service(Steer::new(
             doors,
@@ -114,7 +116,8 @@ pub fn alone(app: &App, service: Route) -> Edge {
 
 /// Our own routes: health, statistics, management, metrics.
 fn local_api(app: &App) -> Route {
-    BoxCloneService::new(Api::new(app.clone()))
+    let api = Api::new(app.clone());
+    BoxCloneService::new(Tokens::new(app.gate.clone(), api))
 }
 
 /// CONNECT: bytes both ways, under the egress rule.

@@ -16,6 +16,7 @@ mod record;
 mod routes;
 mod stats;
 mod timestamp;
+pub mod tokens;
 
 use std::{
     future::Future,

@@ -50,6 +50,10 @@ impl Error {
             Self::BadRequest { reason } => {
                 format!("The request is malformed: {}", shortened(reason))
             }
+            Self::Unauthorized { reason } | Self::ProxyUnauthorized { reason } => {
+                format!("Unauthorized: {reason}")
+            }
+            Self::Forbidden { reason } => format!("Forbidden: {}", shortened(reason)),
             _ => self.entry().title.into(),
         }
     }
@@ -106,7 +110,11 @@ impl Error {
             Self::InvalidParameter { reason, .. }
             | Self::UnprocessableParameter { reason, .. }
             | Self::UpstreamInvalid { reason, .. }
+            | Self::Forbidden { reason }
             | Self::BadRequest { reason } => Some(shortened(reason)),
+            Self::Unauthorized { reason } | Self::ProxyUnauthorized { reason } => {
+                Some((*reason).into())
+            }
             _ => None,
         }
     }

@@ -124,6 +124,24 @@ pub enum Error {
         /// What it forbids: a host, an address, a port.
         what: String,
     },
+    /// No token, or one that is not valid, at one of our own routes.
+    #[error("unauthorized: {reason}")]
+    Unauthorized {
+        /// What is missing or wrong.
+        reason: &'static str,
+    },
+    /// The same at the forward proxy (RFC 9110 §15.5.8).
+    #[error("unauthorized at the proxy: {reason}")]
+    ProxyUnauthorized {
+        /// What is missing or wrong.
+        reason: &'static str,
+    },
+    /// The client is known, and this is not for it.
+    #[error("forbidden: {reason}")]
+    Forbidden {
+        /// What it lacks.
+        reason: String,
+    },
     /// `Cache-Control: only-if-cached`, and it is not.
     #[error("not stored, and the client wants nothing from the origin")]
     OnlyIfCached,
