@@ -22,7 +22,7 @@ pub use self::{
     caller::{Caller, require},
     gate::Gate,
     keyring::{Keyring, NotKept, Wanted},
-    layer::AccessLayer,
+    layer::{Access, AccessLayer},
     reach::{InvalidReach, Reach},
     scope::{Scope, Scopes, UnknownScope},
     token::{InvalidToken, Minted, NoRandomness, TokenId},
