@@ -31,7 +31,8 @@ use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 
 use self::rarely::Rarely;
 use crate::{
-    api::{Api, cas::CasLayer, internal::Internal, resolve::ResolveLayer},
+    access::AccessLayer,
+    api::{Api, cas::CasLayer, internal::Internal, resolve::ResolveLayer, tokens::Tokens},
     app::{App, NAME, requests::Requests},
     proxy::SwitchedOff,
     rescue::Rescuer,
@@ -50,14 +51,9 @@ pub type Edge = BoxCloneService<Request<Body>, Response<Body>, Infallible>;
 /// What every accepted request passes through, whichever way it arrived.
 #[must_use]
 pub fn edge(app: &App) -> Edge {
-<<<<<<< HEAD
-    let doors = [local_api(app), tunnel(app), shared_cache(app), no_proxy()];
-    let (config, clock) = (app.config.clone(), app.store.clock().clone());
-=======
     let cache = shared_cache(app);
     let doors = [local_api(app, &cache), tunnel(app), cache, no_proxy()];
-    let config = app.config.clone();
->>>>>>> files
+    let (config, clock) = (app.config.clone(), app.store.clock().clone());
     ServiceBuilder::new()
         .layer(BoxCloneService::layer())
         .layer(SetRequestIdLayer::x_request_id(RequestIds::default()))
@@ -68,6 +64,7 @@ pub fn edge(app: &App) -> Edge {
         .layer(LimitLayer::new(app.config().server.max_requests)) // sheds load, streaming bodies included
         .layer(ValidateLayer::new(NAME).with_limits(app.request_limits())) // framing, fields, loops
         .layer(TargetLayer::new(app.own_names())) // what is asked for, and by which rules
+        .layer(AccessLayer::new(app.gate.clone())) // who may do that
         .layer(CasLayer::new(app.store.clone())) // a digest is a target too
         .service(Steer::new(
             doors,
@@ -128,7 +125,7 @@ fn local_api(app: &App, cache: &Route) -> Route {
         .layer(BoxCloneService::layer())
         .layer(Rarely::layer()) // a connection that never asks pays for none of it
         .layer(ResolveLayer::new(store, config, cache))
-        .service(Api::new(app.clone()))
+        .service(Tokens::new(app.gate.clone(), Api::new(app.clone())))
 }
 
 /// CONNECT: bytes both ways, under the egress rule.

@@ -77,6 +77,10 @@ pub struct Repeatable {
     pub bytes: std::sync::Arc<dyn Repeat>,
 }
 
+/// On a request: its answer depends on more than its head, and is not to be given again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Once;
+
 /// The bytes of an answer that can be given again.
 pub trait Repeat: Send + Sync {
     /// The body once more, which counts as another hit. `None` when what is stored has changed since,

@@ -6,6 +6,7 @@
     reason = "a test stops where its assumption fails"
 )]
 
+mod access;
 mod cas;
 mod catalog;
 mod cli;

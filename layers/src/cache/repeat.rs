@@ -8,7 +8,11 @@ use super::{
     exchange::Exchange,
     store::{Store, Stored},
 };
-use crate::{body::Body, extensions::Repeatable, semantics::freshness};
+use crate::{
+    body::Body,
+    extensions::{Once, Repeatable},
+    semantics::freshness,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -23,6 +27,7 @@ impl<S, T: Store> Exchange<S, T> {
         ttl: Option<Duration>,
     ) {
         let is_whole = self.head.method == Method::GET
+            && self.head.extensions.get::<Once>().is_none()
             && response.status() == stored.response.status
             && !response.headers().contains_key(header::CONTENT_RANGE);
         let Some(set) = self.set.as_ref().filter(|_| is_whole) else {

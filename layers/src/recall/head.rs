@@ -6,7 +6,7 @@ use http::{HeaderMap, Method, Request, Uri, Version, header};
 use http_body::Body as _;
 use quick_cache::Equivalent;
 
-use crate::body::Body;
+use crate::{body::Body, extensions::Once};
 
 /// Named anew for each request by whoever stands outside; no answer depends on it.
 const REQUEST_ID: &str = "x-request-id";
@@ -34,6 +34,7 @@ impl<'a> Asked<'a> {
     pub(super) fn of(request: &'a Request<Body>) -> Option<Self> {
         let fields = request.headers();
         let is_plain = request.method() == Method::GET
+            && request.extensions().get::<Once>().is_none()
             && request.body().is_end_stream()
             && fields.len() <= MAX_FIELDS
             && !fields.contains_key(header::AUTHORIZATION)

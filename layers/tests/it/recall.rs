@@ -12,7 +12,7 @@ use std::{
 
 use artifact_cache_layers::{
     body::Body,
-    extensions::{Repeat, Repeatable, Served},
+    extensions::{Once, Repeat, Repeatable, Served},
     recall::{Recall, RecallLayer},
 };
 use http::{Request, Response};
@@ -164,6 +164,17 @@ async fn credentials_other_methods_and_bodies_are_passed_on() {
         looks += 2;
         assert_eq!(store.looks(), looks);
     }
+}
+
+#[tokio::test]
+async fn a_request_whose_answer_depends_on_more_than_its_head_is_passed_on() {
+    let store = Store::default();
+    let service = store.recalled();
+    text(&service, get("/a")).await;
+    let mut request = get("/a");
+    request.extensions_mut().insert(Once);
+    text(&service, request).await;
+    assert_eq!(store.looks(), 2);
 }
 
 #[tokio::test]
