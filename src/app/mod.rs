@@ -2,6 +2,7 @@
 //! listeners, runs the jobs, and drains when it is told to stop.
 
 mod backend;
+mod certificates;
 mod glue;
 mod jobs;
 mod observers;

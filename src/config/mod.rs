@@ -25,6 +25,7 @@ pub mod server;
 pub mod show;
 pub mod storage;
 mod suggest;
+pub mod tls;
 mod typed;
 pub mod units;
 pub mod upstream;
@@ -41,6 +42,8 @@ section! {
     pub struct Config {
         /// Where it listens.
         pub server: server::Server = server::Server::default(),
+        /// Certificates of listeners that speak TLS.
+        pub tls: tls::Tls = tls::Tls::default(),
         /// Where artifacts and the catalog are kept.
         pub storage: storage::Storage = storage::Storage::default(),
         /// Log output.
@@ -74,6 +77,7 @@ impl Config {
     pub fn validate(&self) -> Result<(), Vec<Problem>> {
         let mut problems = Problems::default();
         self.server.check(&self.metrics, &mut problems);
+        self.tls.check(&self.server, &mut problems);
         self.storage.check(&mut problems);
         self.logging.check(&mut problems);
         self.upstream.check(&mut problems);

@@ -30,6 +30,7 @@ mod support;
 mod support_works;
 mod telemetry;
 mod tidy;
+mod tls;
 mod transfer;
 mod tunnel;
 mod upstream;
