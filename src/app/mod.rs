@@ -3,6 +3,7 @@
 
 mod backend;
 mod doorkeeping;
+mod certificates;
 mod glue;
 mod jobs;
 mod observers;

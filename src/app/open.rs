@@ -14,6 +14,7 @@ use crate::{
     clock::Clock,
     config::{Config, storage::Storage},
     proxy::Tunnel,
+    server::InvalidTls,
     store::{
         Parts, Store,
         commit::Committer,
@@ -43,6 +44,9 @@ pub enum StartError {
     /// The settings of the way out cannot be put to use.
     #[error("cannot prepare requests to origins")]
     Upstream(#[from] InvalidUpstream),
+    /// Certificates of listeners cannot be put to use.
+    #[error("cannot use the certificates of `tls`")]
+    Tls(#[from] InvalidTls),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {

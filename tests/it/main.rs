@@ -33,6 +33,7 @@ mod support;
 mod support_works;
 mod telemetry;
 mod tidy;
+mod tls;
 mod transfer;
 mod tunnel;
 mod upstream;
