@@ -1,6 +1,6 @@
 //! Counts, times and logs each request once it is over (`record::Recorder`).
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, net::SocketAddr};
 
 use artifact_cache_layers::{
     body::{Body, BoxError},
@@ -29,7 +29,7 @@ pub struct Requests {
 
 /// What is kept of a request until it ends.
 pub struct Memo {
-    peer: Option<Peer>,
+    peer: Option<SocketAddr>,
     id: Option<HeaderValue>,
     method: Method,
     status: StatusCode,
@@ -49,7 +49,7 @@ impl Requests {
     fn asked<'a>(memo: &'a Memo, source_url: &'a str, end: &End) -> Asked<'a> {
         Asked {
             source_url,
-            client: memo.peer.map(|peer| peer.0),
+            client: memo.peer,
             request_id: memo.id.as_ref().and_then(|id| id.to_str().ok()),
             duration: end.duration,
         }
@@ -58,6 +58,7 @@ impl Requests {
     fn door(memo: &Memo) -> Door {
         match &memo.target {
             Some((_, mode)) if mode.is_archive() => Door::Fetch,
+            Some((_, Mode::Mirror)) => Door::Mirror,
             Some(_) => Door::Proxy,
             None if memo.method == Method::CONNECT => Door::Proxy,
             None => memo
@@ -74,7 +75,7 @@ impl Recorder for Requests {
     fn started(&self, request: &Request<Body>) -> Memo {
         let extensions = request.extensions();
         Memo {
-            peer: extensions.get::<Peer>().copied(),
+            peer: extensions.get::<Peer>().map(|peer| peer.0),
             id: extensions
                 .get::<RequestId>()
                 .map(|id| id.header_value().clone()),

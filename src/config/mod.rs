@@ -16,6 +16,7 @@ mod legacy;
 pub mod load;
 pub mod logging;
 pub mod metrics;
+pub mod mirror;
 pub mod origin;
 pub mod problem;
 pub mod proxy;
@@ -55,6 +56,8 @@ section! {
         pub egress: egress::Egress = egress::Egress::default(),
         /// The forward proxy.
         pub proxy: proxy::Proxy = proxy::Proxy::default(),
+        /// Prefixes that stand for upstream base URLs.
+        pub mirror: mirror::Mirror = mirror::Mirror::default(),
         /// The metrics listener.
         pub metrics: metrics::Metrics = metrics::Metrics::default(),
     }
@@ -79,6 +82,7 @@ impl Config {
         self.upstream.check(&mut problems);
         self.egress.check(&mut problems);
         self.proxy.check(&self.egress, &mut problems);
+        self.mirror.check(&mut problems);
         problems.into_result()
     }
 }

@@ -10,9 +10,9 @@ use std::{
 
 use artifact_cache_layers::{
     body::{Body, BoxError},
-    extensions::Peer,
+    extensions::{Interim, Peer},
 };
-use http::{Method, Request};
+use http::{Method, Request, Version};
 use hyper::{
     body::Incoming,
     rt::{Read, Write},
@@ -53,7 +53,11 @@ pub(super) fn serve_tcp<S: Stack>(
     let answer = connection.answer(stack);
     let service = service_fn(move |request: Request<Incoming>| {
         let is_connect = request.method() == Method::CONNECT;
-        let (wire, answer) = (Arc::clone(&wire), answer(request));
+        // A client of HTTP/1.0 knows no interim responses (RFC 9110 §15.2).
+        let takes = request.version() > Version::HTTP_10;
+        let interim = wire.interims().begin();
+        let answer = answer(request, takes.then_some(interim));
+        let (wire, answer) = (Arc::clone(&wire), wire.interims().before(answer));
         async move {
             let response = answer.await?;
             if is_connect && response.status().is_success() {
@@ -77,7 +81,10 @@ pub async fn serve_plain<I, S>(
 {
     let io = Plain::new(TokioIo::new(io), limits.write_timeout);
     let connection = Connection::new(peer, &limits, &stop);
-    let service = service_fn(connection.answer(stack));
+    let service = service_fn({
+        let answer = connection.answer(stack);
+        move |request| answer(request, None)
+    });
     connection.drive(io, service).await;
 }
 
@@ -108,13 +115,13 @@ impl Connection {
     fn answer<S: Stack>(
         &self,
         stack: S,
-    ) -> impl Fn(Request<Incoming>) -> Answer<S> + Send + use<S> {
-        let (peer, silence) = (Peer(self.peer), self.limits.header_timeout);
+    ) -> impl Fn(Request<Incoming>, Option<Interim>) -> Answer<S> + Send + use<S> {
+        let (peer, silence) = (self.peer, self.limits.header_timeout);
         let stack = Arc::new(Mutex::new(stack));
-        move |request| {
+        move |request, interim| {
             let mut request =
                 request.map(|incoming| Body::stream(RequestBody::new(incoming, silence)));
-            request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(Peer(peer, interim));
             Answer::new(Arc::clone(&stack), request)
         }
     }

@@ -4,6 +4,7 @@
 mod answer;
 mod connection;
 mod descriptors;
+mod interim;
 mod listener;
 mod plain;
 mod request_body;
@@ -89,7 +90,7 @@ pub trait Stack:
     Service<
         Request<Body>,
         Response = Response<Body>,
-        Error: Into<BoxError> + 'static,
+        Error: Into<BoxError> + Send + 'static,
         Future: Send + 'static,
     > + Clone
     + Send
@@ -101,7 +102,7 @@ impl<S> Stack for S where
     S: Service<
             Request<Body>,
             Response = Response<Body>,
-            Error: Into<BoxError> + 'static,
+            Error: Into<BoxError> + Send + 'static,
             Future: Send + 'static,
         > + Clone
         + Send

@@ -21,6 +21,7 @@ mod fsck;
 mod invalidate;
 mod logs;
 mod manage;
+mod mirror;
 mod operate;
 mod range;
 mod revalidate;
