@@ -61,9 +61,9 @@ fn check_fields(fields: &HeaderMap) -> Result<(), BadFraming> {
 /// Whether the only transfer coding is a plain word that stands for none and resembles none.
 fn is_unheard_of(fields: &HeaderMap, mode: Mode) -> bool {
     let mut codings = fields.get_all(TRANSFER_ENCODING).iter();
-    let (coding, more) = (codings.next(), codings.next());
+    let (coding, second) = (codings.next(), codings.next());
     let word = coding.map(|coding| coding.as_bytes().to_ascii_lowercase());
-    let (Some(word), None, false) = (word, more, mode.is_archive()) else {
+    let (Some(word), None, false) = (word, second, mode.is_archive()) else {
         return false;
     };
     let is_word = !word.is_empty() && word.iter().all(u8::is_ascii_alphanumeric);
