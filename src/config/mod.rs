@@ -18,6 +18,7 @@ mod legacy;
 pub mod load;
 pub mod logging;
 pub mod metrics;
+pub mod mirror;
 pub mod origin;
 pub mod problem;
 pub mod proxy;
@@ -63,6 +64,8 @@ section! {
         pub egress: egress::Egress = egress::Egress::default(),
         /// The forward proxy.
         pub proxy: proxy::Proxy = proxy::Proxy::default(),
+        /// Prefixes that stand for upstream base URLs.
+        pub mirror: mirror::Mirror = mirror::Mirror::default(),
         /// Verified local paths of artifacts, `POST /resolve`.
         pub resolve: resolve::Resolve = resolve::Resolve::default(),
         /// Uploaded files and pointers to them.
@@ -92,6 +95,7 @@ impl Config {
         self.upstream.check(&mut problems);
         self.egress.check(&mut problems);
         self.proxy.check(&self.egress, &mut problems);
+        self.mirror.check(&mut problems);
         self.files.check(&mut problems);
         problems.into_result()
     }
