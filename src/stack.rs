@@ -30,7 +30,7 @@ use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 
 use self::rarely::Rarely;
 use crate::{
-    api::{Api, cas::CasLayer, internal::Internal, resolve::ResolveLayer},
+    api::{Api, cas::CasLayer, files::FilesLayer, internal::Internal, resolve::ResolveLayer},
     app::{App, NAME, requests::Requests},
     proxy::SwitchedOff,
     rescue::Rescuer,
@@ -120,7 +120,8 @@ fn local_api(app: &App, cache: &Route) -> Route {
     ServiceBuilder::new()
         .layer(BoxCloneService::layer())
         .layer(Rarely::layer()) // a connection that never asks pays for none of it
-        .layer(ResolveLayer::new(store, config, cache))
+        .layer(ResolveLayer::new(store.clone(), config.clone(), cache))
+        .layer(FilesLayer::new(store, config))
         .service(Api::new(app.clone()))
 }
 

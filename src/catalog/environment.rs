@@ -44,6 +44,12 @@ pub(super) struct Tables {
     pub(super) removable: Table,
     /// Artifact id → hits.
     pub(super) hits: Table,
+    /// Digest → uploaded file.
+    pub(super) files: Table,
+    /// Run or tokenizer → the file it points to.
+    pub(super) pointers: Table,
+    /// Digest and pointer → nothing: which pointers lead to a file.
+    pub(super) pointed: Table,
 }
 
 impl Environment {
@@ -78,7 +84,7 @@ impl Environment {
 }
 
 /// The names of the databases, in the order of the fields of [`Tables`].
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 10] = [
     "meta",
     "responses",
     "artifacts",
@@ -86,6 +92,9 @@ const NAMES: [&str; 7] = [
     "references",
     "removable",
     "hits",
+    "files",
+    "pointers",
+    "pointed",
 ];
 
 impl Tables {
@@ -100,6 +109,9 @@ impl Tables {
                 references,
                 removable,
                 hits,
+                files,
+                pointers,
+                pointed,
             ] = NAMES;
             let created = [
                 create(meta)?,
@@ -109,6 +121,9 @@ impl Tables {
                 create(references)?,
                 create(removable)?,
                 create(hits)?,
+                create(files)?,
+                create(pointers)?,
+                create(pointed)?,
             ];
             upgrade::bring_up_to_date(&created[0], txn)?;
             Ok::<_, CatalogError>(CommitOrAbort::<_, CatalogError>::Commit(created))
@@ -129,6 +144,9 @@ impl Tables {
             references,
             removable,
             hits,
+            files,
+            pointers,
+            pointed,
         ] = databases.map(|lmdb| Table {
             name: names.next().unwrap_or_default(),
             lmdb,
@@ -141,6 +159,9 @@ impl Tables {
             references,
             removable,
             hits,
+            files,
+            pointers,
+            pointed,
         }
     }
 }

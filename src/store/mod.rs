@@ -12,6 +12,7 @@ pub mod lookup;
 mod pending;
 pub mod reap;
 pub mod sweep;
+pub mod upload;
 pub mod verify;
 pub mod view;
 mod worker;
