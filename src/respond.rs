@@ -6,8 +6,8 @@ use artifact_cache_layers::body::Body;
 use http::{
     HeaderMap, HeaderValue, Request, Response,
     header::{
-        ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER,
-        WWW_AUTHENTICATE,
+        ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_RANGE, CONTENT_TYPE, PROXY_AUTHENTICATE,
+        RETRY_AFTER, WWW_AUTHENTICATE,
     },
 };
 use serde::Serialize;
@@ -19,6 +19,11 @@ const NAME: &str = "artifact-cache";
 
 /// Where error types are named. An identifier, not a page (RFC 9457 §3.1.1).
 const TYPES: &str = "https://artifact-cache.example/errors/";
+
+/// What is asked for (RFC 7617 §2, RFC 6750 §3). Basic first: the one that every client can answer.
+const BASIC: HeaderValue =
+    HeaderValue::from_static("Basic realm=\"artifact-cache\", charset=\"UTF-8\"");
+const BEARER: HeaderValue = HeaderValue::from_static("Bearer realm=\"artifact-cache\"");
 
 const PROBLEM: &str = "application/problem+json";
 
@@ -98,13 +103,18 @@ fn add_demanded_fields(error: &Error, headers: &mut HeaderMap) {
     if let Error::MethodNotAllowed { allow } = error {
         headers.insert(ALLOW, HeaderValue::from_static(allow));
     }
-    if let Error::Unauthorized = error {
-        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    }
     if let Error::RangeNotSatisfiable { length } = error
         && let Ok(range) = HeaderValue::try_from(format!("bytes */{length}"))
     {
         headers.insert(CONTENT_RANGE, range);
+    }
+    match error {
+        Error::Unauthorized { .. } => {
+            headers.append(WWW_AUTHENTICATE, BASIC);
+            headers.append(WWW_AUTHENTICATE, BEARER);
+        }
+        Error::ProxyUnauthorized { .. } => drop(headers.insert(PROXY_AUTHENTICATE, BASIC)),
+        _ => {}
     }
     if let Some(delay) = error.retry_after() {
         headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(delay)));

@@ -23,7 +23,7 @@ use artifact_cache_layers::{
     body::{Body, BoxError},
     digest::Sha256,
 };
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header, request::Parts};
 use serde::Serialize;
 use tower::{Layer, Service};
 
@@ -77,16 +77,16 @@ impl FilesLayer {
 
 impl Files {
     async fn answer(self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
-        let path = request.uri().path().to_owned();
-        let route = route::route(&path).ok_or(Error::NotFound)?;
-        match (request.method().as_str(), &route) {
-            ("POST", Route::Files) => self.create(request).await,
-            ("POST", Route::Sign) => self.sign(request).await,
-            ("GET" | "HEAD", Route::File(id)) => self.show(id, request).await,
-            ("DELETE", Route::File(id)) => self.remove(id, request).await,
-            ("GET" | "HEAD", Route::Info(id)) => self.info(id, &request),
-            (_, Route::Pointer(name)) => self.pointer(&name.clone()?, request).await,
-            (_, Route::History(name)) => self.history(&name.clone()?, &request),
+        let (head, body) = request.into_parts();
+        let route = route::route(head.uri.path()).ok_or(Error::NotFound)?;
+        match (head.method.as_str(), &route) {
+            ("POST", Route::Files) => self.create(&head, body).await,
+            ("POST", Route::Sign) => self.sign(&head, body).await,
+            ("GET" | "HEAD", Route::File(id)) => self.show(id, &head).await,
+            ("DELETE", Route::File(id)) => self.remove(id, &head).await,
+            ("GET" | "HEAD", Route::Info(id)) => self.info(id, &head),
+            (_, Route::Pointer(name)) => self.pointer(&name.clone()?, &head, body).await,
+            (_, Route::History(name)) => self.history(&name.clone()?, &head),
             _ => Err(Error::MethodNotAllowed {
                 allow: route.methods(),
             }
@@ -94,9 +94,9 @@ impl Files {
         }
     }
 
-    async fn create(&self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
-        let permit = self.permit(Scope::Upload, request.uri(), request.headers())?;
-        let file = self.upload(request, permit).await?;
+    async fn create(&self, head: &Parts, body: Body) -> Result<Response<Body>, BoxError> {
+        let permit = self.permit(Scope::Upload, head)?;
+        let file = self.upload(head, body, permit).await?;
         tracing::info!(
             file_id = %file.digest,
             size_bytes = file.size_bytes,
@@ -110,17 +110,12 @@ impl Files {
         Ok(response)
     }
 
-    async fn show(&self, id: &str, request: Request<Body>) -> Result<Response<Body>, BoxError> {
-        self.permit(Scope::Read, request.uri(), request.headers())?;
+    async fn show(&self, id: &str, head: &Parts) -> Result<Response<Body>, BoxError> {
+        self.permit(Scope::Read, head)?;
         let file = self.file(id)?;
         let blob = self.store.blobs().open_blob(&file.digest, file.size_bytes);
         if let Ok(Some(blob)) = blob {
-            return Ok(serve::serve(
-                request.method(),
-                request.headers(),
-                &file,
-                blob,
-            )?);
+            return Ok(serve::serve(&head.method, &head.headers, &file, blob)?);
         }
         self.lost(&file.digest).await?;
         Err(absent(id).into())
@@ -134,19 +129,19 @@ impl Files {
         Ok(())
     }
 
-    fn info(&self, id: &str, request: &Request<Body>) -> Result<Response<Body>, BoxError> {
-        self.permit(Scope::Read, request.uri(), request.headers())?;
+    fn info(&self, id: &str, head: &Parts) -> Result<Response<Body>, BoxError> {
+        self.permit(Scope::Read, head)?;
         let response = answer::json(StatusCode::OK, &Info::of(&self.file(id)?))?;
-        Ok(if request.method() == Method::HEAD {
+        Ok(if head.method == Method::HEAD {
             answer::without_body(response)
         } else {
             response
         })
     }
 
-    async fn remove(&self, id: &str, request: Request<Body>) -> Result<Response<Body>, BoxError> {
-        self.permit(Scope::Delete, request.uri(), request.headers())?;
-        let force = is_forced(request.uri())?;
+    async fn remove(&self, id: &str, head: &Parts) -> Result<Response<Body>, BoxError> {
+        self.permit(Scope::Delete, head)?;
+        let force = is_forced(&head.uri)?;
         let digest = file_id(id)?;
         let change = match digest {
             Some(digest) => self.store.delete_file(digest, force).await,
@@ -176,14 +171,15 @@ impl Files {
         file.ok_or_else(|| absent(id))
     }
 
-    /// Whether a request may be made: by a signature, which it returns, or by a key.
-    fn permit(&self, scope: Scope, uri: &Uri, fields: &HeaderMap) -> Result<Option<Permit>, Error> {
-        match self.signer.verify(scope, uri, self.store.clock().now()) {
+    /// Whether a request may be made: by a signature, which it returns, by a token or by a key.
+    fn permit(&self, scope: Scope, request: &Parts) -> Result<Option<Permit>, Error> {
+        let now = self.store.clock().now();
+        match self.signer.verify(scope, &request.uri, now) {
             Signature::Valid(permit) => Ok(Some(permit)),
-            Signature::Invalid => Err(Error::Forbidden),
-            Signature::None => {
-                keys::permit(&self.config.load().files, scope, fields).map(|()| None)
-            }
+            Signature::Invalid => Err(Error::Forbidden {
+                reason: "the signature is not valid for this request, or has expired".into(),
+            }),
+            Signature::None => keys::permit(&self.config.load(), scope, request).map(|()| None),
         }
     }
 }

@@ -21,6 +21,7 @@ pub mod resolve;
 mod routes;
 mod stats;
 mod timestamp;
+pub mod tokens;
 
 use std::{
     future::Future,

@@ -23,6 +23,12 @@ impl App {
                 _ = round.tick() => {}
             }
             self.metrics.upkeep();
+            if let Err(error) = self.gate.keyring().flush().await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot write when tokens were used"
+                );
+            }
             if let Err(error) = self.store.committer().reap(GRACE).await {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,

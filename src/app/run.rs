@@ -46,6 +46,8 @@ pub async fn run(
     };
     let serving = TaskTracker::new();
     serving.spawn(app.clone().jobs());
+    app.warn_of_open_door();
+    let note = app.leave_note();
     listeners.serve(&app, &serving, &lifetime);
     notify(&[sd_notify::NotifyState::Ready]);
     while signals.next().await == Wish::Reload {
@@ -53,6 +55,7 @@ pub async fn run(
     }
     notify(&[sd_notify::NotifyState::Stopping]);
     app.drain(&serving, &connections, &mut signals).await;
+    drop(note);
     Ok(())
 }
 
@@ -113,8 +116,8 @@ fn metrics_only(app: &App) -> Edge {
 }
 
 impl App {
-    /// Puts into force what can change while the cache runs: the rules of `fetch` and `cache`, and the
-    /// log level. A configuration that is not valid changes nothing.
+    /// Puts into force what can change while the cache runs: the rules of `fetch`, `cache` and
+    /// `auth`, and the log level. A configuration that is not valid changes nothing.
     fn reload(&self, sources: &Sources, log: &Log) {
         let loaded = match load(sources) {
             Ok(loaded) => loaded,
@@ -135,10 +138,12 @@ impl App {
         }
         self.rules
             .store(Arc::new(glue::rules(&new, self.store.clock(), &self.tasks)));
+        self.gate.set_rules(new.auth.clone());
         let in_force = Config {
             fetch: new.fetch.clone(),
             cache: new.cache.clone(),
             logging: new.logging.clone(),
+            auth: new.auth.clone(),
             ..(*old).clone()
         };
         let needs_restart = in_force != new;
@@ -165,6 +170,10 @@ impl App {
             () = signals.stop() => false,
         };
         self.store.leave_partials();
+        if let Err(error) = self.gate.keyring().flush().await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "cannot write when tokens were used");
+        }
         let closed = timeout(CLOSE_DEADLINE, self.store.catalog().close()).await;
         tracing::info!(
             is_complete,

@@ -87,6 +87,18 @@ pub enum Change {
     },
     /// Removes a pointer.
     Unpoint(PointerName),
+    /// Writes an access token, a new one or a changed one.
+    PutToken(super::TokenRecord),
+    /// Removes an access token; none of that id is no error.
+    RemoveToken {
+        /// The token.
+        id: String,
+    },
+    /// Access tokens were used.
+    UseTokens {
+        /// Which, and when last.
+        uses: Vec<(String, std::time::SystemTime)>,
+    },
     /// Drops unreadable records and derives everything that can be derived from the responses again.
     Reindex,
 }
@@ -102,6 +114,8 @@ impl Change {
                 | Self::KeepFile(_)
                 | Self::Point { .. }
                 | Self::Reindex
+                | Self::PutToken(_)
+                | Self::UseTokens { .. }
         )
     }
 }

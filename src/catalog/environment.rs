@@ -50,6 +50,8 @@ pub(super) struct Tables {
     pub(super) pointers: Table,
     /// Digest and pointer → nothing: which pointers lead to a file.
     pub(super) pointed: Table,
+    /// Token id → access token.
+    pub(super) tokens: Table,
 }
 
 impl Environment {
@@ -84,7 +86,7 @@ impl Environment {
 }
 
 /// The names of the databases, in the order of the fields of [`Tables`].
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
     "meta",
     "responses",
     "artifacts",
@@ -95,6 +97,7 @@ const NAMES: [&str; 10] = [
     "files",
     "pointers",
     "pointed",
+    "tokens",
 ];
 
 impl Tables {
@@ -112,6 +115,7 @@ impl Tables {
                 files,
                 pointers,
                 pointed,
+                tokens,
             ] = NAMES;
             let created = [
                 create(meta)?,
@@ -124,6 +128,7 @@ impl Tables {
                 create(files)?,
                 create(pointers)?,
                 create(pointed)?,
+                create(tokens)?,
             ];
             upgrade::bring_up_to_date(&created[0], txn)?;
             Ok::<_, CatalogError>(CommitOrAbort::<_, CatalogError>::Commit(created))
@@ -147,6 +152,7 @@ impl Tables {
             files,
             pointers,
             pointed,
+            tokens,
         ] = databases.map(|lmdb| Table {
             name: names.next().unwrap_or_default(),
             lmdb,
@@ -162,6 +168,7 @@ impl Tables {
             files,
             pointers,
             pointed,
+            tokens,
         }
     }
 }

@@ -15,10 +15,12 @@ mod error;
 mod files;
 mod hits;
 mod list;
+pub mod operator;
 mod read;
 mod set;
 mod snapshot;
 mod table;
+mod tokens;
 mod transaction;
 mod upgrade;
 mod write;
@@ -47,6 +49,7 @@ pub use self::{
     files::FileChange,
     list::{MAX_LISTED, Page},
     set::{BlobRecord, Holder, MAX_VARIANTS, MAX_VERSIONS, ResponseSet, Stored},
+    tokens::{MAX_TOKENS, TokenRecord},
 };
 use self::{
     decoded::Decoded,
@@ -198,7 +201,7 @@ impl Catalog {
 
     /// Transactions committed since opening.
     pub fn commits(&self) -> u64 {
-        self.0.commits.load(Ordering::Relaxed)
+        self.0.commits.load(Ordering::Acquire)
     }
 
     /// Size of the catalog's file in bytes.

@@ -6,6 +6,7 @@
 
 pub mod setting;
 
+pub mod auth;
 pub mod cache;
 pub mod egress;
 mod environment;
@@ -43,6 +44,8 @@ section! {
     pub struct Config {
         /// Where it listens.
         pub server: server::Server = server::Server::default(),
+        /// Who may use the cache.
+        pub auth: auth::Auth = auth::Auth::default(),
         /// Where artifacts and the catalog are kept.
         pub storage: storage::Storage = storage::Storage::default(),
         /// Log output.

@@ -52,6 +52,16 @@ impl Error {
             Self::BadRequest { reason } => {
                 format!("The request is malformed: {}", shortened(reason))
             }
+            Self::Unauthorized { reason } | Self::ProxyUnauthorized { reason } => {
+                format!("Unauthorized: {reason}")
+            }
+            Self::Forbidden { reason } => format!("Forbidden: {}", shortened(reason)),
+            _ => self.message_of_local_route(),
+        }
+    }
+
+    fn message_of_local_route(&self) -> String {
+        match self {
             Self::InvalidInput { message }
             | Self::Absent { message }
             | Self::Conflict { message } => {
@@ -132,7 +142,11 @@ impl Error {
             Self::InvalidParameter { reason, .. }
             | Self::UnprocessableParameter { reason, .. }
             | Self::UpstreamInvalid { reason, .. }
+            | Self::Forbidden { reason }
             | Self::BadRequest { reason } => Some(shortened(reason)),
+            Self::Unauthorized { reason } | Self::ProxyUnauthorized { reason } => {
+                Some((*reason).into())
+            }
             _ => None,
         }
     }

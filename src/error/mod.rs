@@ -127,6 +127,24 @@ pub enum Error {
         /// What it forbids: a host, an address, a port.
         what: String,
     },
+    /// No token, or one that is not valid, at one of our own routes.
+    #[error("unauthorized: {reason}")]
+    Unauthorized {
+        /// What is missing or wrong.
+        reason: &'static str,
+    },
+    /// The same at the forward proxy (RFC 9110 §15.5.8).
+    #[error("unauthorized at the proxy: {reason}")]
+    ProxyUnauthorized {
+        /// What is missing or wrong.
+        reason: &'static str,
+    },
+    /// The client is known, and this is not for it.
+    #[error("forbidden: {reason}")]
+    Forbidden {
+        /// What it lacks.
+        reason: String,
+    },
     /// `Cache-Control: only-if-cached`, and it is not.
     #[error("not stored, and the client wants nothing from the origin")]
     OnlyIfCached,
@@ -169,12 +187,6 @@ pub enum Error {
         /// One object for each: `type`, `loc`, `msg`, `input`.
         problems: Vec<serde_json::Value>,
     },
-    /// No credentials where some are needed.
-    #[error("no credentials")]
-    Unauthorized,
-    /// Credentials that do not permit this.
-    #[error("credentials without permission")]
-    Forbidden,
     /// What a path or a document names does not exist; the text is for the client.
     #[error("not there: {message}")]
     Absent {

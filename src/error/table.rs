@@ -54,6 +54,12 @@ table! {
         "A parameter is unknown", "Client: percent-encode the value of `url`, or use the path form `/fetch/https/host/path?query`.";
     BadRequest: "bad_request", BAD_REQUEST, "http_request_error",
         "The request is malformed", "Client: send HTTP/1.1 as RFC 9112 defines it. Operator: look for a broken proxy in between, or an attempt to smuggle requests.";
+    Unauthorized: "unauthorized", UNAUTHORIZED, "http_request_denied",
+        "A valid token is needed", "Client: send a token as `X-API-Key`, as Bearer or as the password of Basic. Operator: make one with `artifact-cache token create`.";
+    ProxyUnauthorized: "proxy_unauthorized", PROXY_AUTHENTICATION_REQUIRED, "http_request_denied",
+        "The proxy needs a valid token", "Client: put a token into the proxy's URL as the password. Operator: make one with `artifact-cache token create`.";
+    Forbidden: "forbidden", FORBIDDEN, "http_request_denied",
+        "This client may not do that", "Operator: `reason` says which scope or network is missing; make a token that has it, or widen `auth.allow_networks`.";
     PolicyDenied: "policy_denied", FORBIDDEN, "http_request_denied",
         "A policy denies this target", "Operator: if the target is legitimate, allow it in the setting named in `rule`.";
     ProxyDisabled: "proxy_disabled", FORBIDDEN, "http_request_denied",
@@ -64,10 +70,6 @@ table! {
         "The request cannot be used", "Client: correct the request as `message` says.";
     InvalidFields: "invalid_fields", UNPROCESSABLE_ENTITY, "http_request_error",
         "The document has invalid fields", "Client: correct each field that `detail` lists.";
-    Unauthorized: "unauthorized", UNAUTHORIZED, "http_request_denied",
-        "Credentials are needed", "Client: send a key in `X-API-Key` or `Authorization: Bearer`.";
-    Forbidden: "forbidden", FORBIDDEN, "http_request_denied",
-        "The credentials do not permit this", "Client: use a key with this permission.";
     Absent: "not_found", NOT_FOUND, "http_request_error",
         "What was asked for does not exist", "Client: check the name; `message` says what does not exist.";
     PointerNotFound: "data_not_found", NOT_FOUND, "http_request_error",

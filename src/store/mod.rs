@@ -11,6 +11,7 @@ mod kept;
 pub mod lookup;
 mod pending;
 pub mod reap;
+mod repeat;
 pub mod sweep;
 pub mod upload;
 pub mod verify;

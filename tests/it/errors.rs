@@ -61,6 +61,15 @@ fn request_errors() -> Vec<Error> {
         Error::BadRequest {
             reason: text("two lengths"),
         },
+        Error::Unauthorized {
+            reason: "a token is needed",
+        },
+        Error::ProxyUnauthorized {
+            reason: "the token has expired",
+        },
+        Error::Forbidden {
+            reason: text("the token lacks the scope fetch"),
+        },
         Error::PolicyDenied { rule, what },
         Error::ProxyDisabled,
         Error::NotFound,

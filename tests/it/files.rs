@@ -9,6 +9,7 @@ mod pointers;
 mod private;
 mod read;
 mod signed;
+mod tokens;
 mod upload;
 
 use serde_json::Value;

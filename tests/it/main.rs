@@ -6,6 +6,7 @@
     reason = "a test stops where its assumption fails"
 )]
 
+mod access;
 mod cas;
 mod catalog;
 mod cli;
@@ -24,6 +25,7 @@ mod logs;
 mod manage;
 mod operate;
 mod range;
+mod recall;
 mod resolve;
 mod revalidate;
 mod server;

@@ -138,20 +138,12 @@ fn of_message(fields: &HeaderMap) -> Result<Vec<(Algorithm, String)>, Error> {
             }
             "content-digest" | "repr-digest" => {
                 for member in text()?.split(',') {
-                    let digest = dictionary_member(member).ok_or_else(|| malformed(name))?;
-                    found.extend(digest);
+                    found.extend(dictionary_member(member).map_err(|Malformed| malformed(name))?);
                 }
             }
             "digest" => {
                 for member in text()?.split(',') {
-                    let digest = member.trim().split_once('=').map(|(name, value)| {
-                        algorithm(name).map(|algorithm| from_base64(algorithm, value))
-                    });
-                    // Nothing, an algorithm that nobody knows, or one with a value that must be good.
-                    match digest.ok_or_else(|| malformed(name))? {
-                        None => {}
-                        Some(digest) => found.push(digest.ok_or_else(|| malformed(name))?),
-                    }
+                    found.extend(instance_digest(member).map_err(|Malformed| malformed(name))?);
                 }
             }
             _ => {}
@@ -160,13 +152,30 @@ fn of_message(fields: &HeaderMap) -> Result<Vec<(Algorithm, String)>, Error> {
     Ok(found)
 }
 
-/// `sha-256=:<base64>:`; `Some(None)` for an algorithm that is not known, which RFC 9530 §2 has ignored.
-fn dictionary_member(member: &str) -> Option<Option<(Algorithm, String)>> {
-    let (name, value) = member.trim().split_once('=')?;
-    let encoded = value.strip_prefix(':')?.split_once(':')?.0;
+/// A member of a list that does not have the form of one.
+struct Malformed;
+
+type Member = Result<Option<(Algorithm, String)>, Malformed>;
+
+/// `sha-256=:<base64>:`; nothing for an algorithm that is not known, which RFC 9530 §2 has ignored.
+fn dictionary_member(member: &str) -> Member {
+    let (name, value) = member.trim().split_once('=').ok_or(Malformed)?;
+    let encoded = value
+        .strip_prefix(':')
+        .and_then(|value| value.split_once(':'));
+    digest_of(name, encoded.ok_or(Malformed)?.0)
+}
+
+/// `SHA-256=<base64>` (RFC 3230 §4.3.2).
+fn instance_digest(member: &str) -> Member {
+    let (name, value) = member.trim().split_once('=').ok_or(Malformed)?;
+    digest_of(name, value)
+}
+
+fn digest_of(name: &str, encoded: &str) -> Member {
     match algorithm(name) {
-        Some(algorithm) => from_base64(algorithm, encoded).map(Some),
-        None => Some(None),
+        Some(algorithm) => from_base64(algorithm, encoded).map(Some).ok_or(Malformed),
+        None => Ok(None),
     }
 }
 

@@ -1,11 +1,12 @@
-//! Who may do what with files: keys by permission. Other kinds of credentials join in [`permit`].
+//! Who may do what with files: keys by permission, beside the tokens of the whole cache.
 
 use artifact_cache_layers::digest::Sha256;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use http::{HeaderMap, header};
+use http::{HeaderMap, header, request::Parts};
 
 use crate::{
-    config::{files::Files as Settings, secret::Secret},
+    access::{self, Caller},
+    config::{Config, secret::Secret},
     error::Error,
 };
 
@@ -20,9 +21,15 @@ pub(super) enum Scope {
     Delete,
 }
 
-/// Whether the credentials of a request give a permission. One without any key is everybody's; reading
-/// and deleting without keys of their own take those of uploading.
-pub(super) fn permit(settings: &Settings, scope: Scope, fields: &HeaderMap) -> Result<(), Error> {
+/// Whether the credentials of a request give a permission. A token that has it does. Otherwise a key must:
+/// reading and deleting without keys of their own take those of uploading, and a permission without any
+/// key is everybody's, unless tokens are asked for.
+pub(super) fn permit(config: &Config, scope: Scope, request: &Parts) -> Result<(), Error> {
+    let caller = request.extensions.get::<Caller>();
+    if caller.is_some_and(|caller| caller.token().is_some()) {
+        return access::require(&request.extensions, scope.of_tokens());
+    }
+    let settings = &config.files;
     let own = match scope {
         Scope::Upload => &settings.upload_keys,
         Scope::Read => &settings.read_keys,
@@ -33,13 +40,29 @@ pub(super) fn permit(settings: &Settings, scope: Scope, fields: &HeaderMap) -> R
     } else {
         own
     };
-    if keys.is_empty() {
-        return Ok(());
-    }
-    match given(fields) {
-        None => Err(Error::Unauthorized),
+    match given(&request.headers) {
+        None if keys.is_empty() && caller.is_some() => {
+            access::require(&request.extensions, scope.of_tokens())
+        }
+        _ if keys.is_empty() && !config.auth.tokens => Ok(()),
+        None => Err(Error::Unauthorized {
+            reason: "a key is needed",
+        }),
         Some(key) if is_one_of(key, keys) => Ok(()),
-        Some(_) => Err(Error::Forbidden),
+        Some(_) => Err(Error::Forbidden {
+            reason: "the key does not permit this".into(),
+        }),
+    }
+}
+
+impl Scope {
+    /// What a token must have.
+    const fn of_tokens(self) -> access::Scope {
+        match self {
+            Self::Upload => access::Scope::FilesUpload,
+            Self::Read => access::Scope::FilesRead,
+            Self::Delete => access::Scope::FilesDelete,
+        }
     }
 }
 

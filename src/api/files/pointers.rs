@@ -5,7 +5,7 @@ use artifact_cache_layers::{
     body::{Body, BoxError},
     digest::Sha256,
 };
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Response, StatusCode, request::Parts};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -40,9 +40,10 @@ impl Files {
     pub(super) async fn pointer(
         &self,
         name: &PointerName,
-        request: Request<Body>,
+        head: &Parts,
+        body: Body,
     ) -> Result<Response<Body>, BoxError> {
-        let scope = match *request.method() {
+        let scope = match head.method {
             Method::GET | Method::HEAD => Scope::Read,
             Method::PUT => Scope::Upload,
             Method::DELETE => Scope::Delete,
@@ -51,10 +52,10 @@ impl Files {
                 return Err(Error::MethodNotAllowed { allow }.into());
             }
         };
-        self.permit(scope, request.uri(), request.headers())?;
+        self.permit(scope, head)?;
         match scope {
-            Scope::Read => self.show_pointer(name, request.method()),
-            Scope::Upload => self.set_pointer(name, request).await,
+            Scope::Read => self.show_pointer(name, &head.method),
+            Scope::Upload => self.set_pointer(name, is_forced(&head.uri)?, body).await,
             Scope::Delete => self.remove_pointer(name).await,
         }
     }
@@ -71,10 +72,10 @@ impl Files {
     async fn set_pointer(
         &self,
         name: &PointerName,
-        request: Request<Body>,
+        force: bool,
+        body: Body,
     ) -> Result<Response<Body>, BoxError> {
-        let force = is_forced(request.uri())?;
-        let document = json::read(request.into_body(), json::MAX_JSON).await?;
+        let document = json::read(body, json::MAX_JSON).await?;
         let file = pointed_to(&document)?;
         let change = Change::Point {
             name: name.clone(),
@@ -110,12 +111,12 @@ impl Files {
     pub(super) fn history(
         &self,
         name: &PointerName,
-        request: &Request<Body>,
+        head: &Parts,
     ) -> Result<Response<Body>, BoxError> {
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        if !matches!(head.method, Method::GET | Method::HEAD) {
             return Err(Error::MethodNotAllowed { allow: "GET, HEAD" }.into());
         }
-        self.permit(Scope::Read, request.uri(), request.headers())?;
+        self.permit(Scope::Read, head)?;
         let pointer = self.store.catalog().pointer(name)?;
         let pointer = pointer.ok_or(Error::PointerNotFound)?;
         let present = std::iter::once((pointer.file, pointer.since));

@@ -143,17 +143,17 @@ mod tests {
             size: Some(7),
             sha256: Some(Sha256::of(b"x")),
         };
-        let signed = signer.sign(&permit);
+        let target = signer.sign(&permit);
         let verify = |signer: &Signer, scope, target: &str, now| {
             signer.verify(scope, &target.parse().unwrap(), at(now))
         };
         let upload = Scope::Upload;
         let valid = Signature::Valid(permit);
-        assert_eq!(verify(&signer, upload, &signed, 999), valid);
-        assert_eq!(verify(&signer, upload, &signed, 1000), Signature::Invalid);
-        assert_eq!(verify(&signer, Scope::Read, &signed, 1), Signature::Invalid);
+        assert_eq!(verify(&signer, upload, &target, 999), valid);
+        assert_eq!(verify(&signer, upload, &target, 1000), Signature::Invalid);
+        assert_eq!(verify(&signer, Scope::Read, &target, 1), Signature::Invalid);
         let other = Signer::new(&Secret::default());
-        assert_eq!(verify(&other, upload, &signed, 1), Signature::Invalid);
+        assert_eq!(verify(&other, upload, &target, 1), Signature::Invalid);
         for (from, to) in [
             ("size=7", "size=8"),
             ("size=7&", ""),
@@ -161,8 +161,8 @@ mod tests {
             ("/files?", "/files/x?"),
             ("?", "?a=b&"),
         ] {
-            let forged = signed.replace(from, to);
-            assert_ne!(forged, signed);
+            let forged = target.replace(from, to);
+            assert_ne!(forged, target);
             assert_eq!(verify(&signer, upload, &forged, 1), Signature::Invalid);
         }
         assert_eq!(verify(&signer, upload, "/files", 1), Signature::None);

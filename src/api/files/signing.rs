@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use artifact_cache_layers::body::{Body, BoxError};
-use http::{Request, Response, StatusCode, header, request::Parts};
+use http::{Response, StatusCode, header, request::Parts};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -32,10 +32,9 @@ struct Signed {
 }
 
 impl Files {
-    pub(super) async fn sign(&self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
-        let (head, body) = request.into_parts();
+    pub(super) async fn sign(&self, head: &Parts, body: Body) -> Result<Response<Body>, BoxError> {
         // Whoever may do neither learns nothing of the document's form.
-        let may = |scope| self.permit(scope, &head.uri, &head.headers);
+        let may = |scope| self.permit(scope, head);
         may(Scope::Upload).or_else(|_| may(Scope::Read))?;
         let document = json::read(body, json::MAX_JSON).await?;
         let permit = wanted(&document, self.store.clock().now())?;
@@ -48,7 +47,7 @@ impl Files {
             } else {
                 "GET"
             },
-            url: format!("{}{path}", base(&head)),
+            url: format!("{}{path}", base(head)),
             path,
             expires_at: rfc3339(expires_at),
         };
@@ -59,49 +58,56 @@ impl Files {
 /// What is to be signed: `scope`, for `read` the `file_id`, for `upload` what it is bound to.
 fn wanted(document: &[u8], now: SystemTime) -> Result<Permit, Error> {
     let mut fields = Fields::parse(document)?;
-    let scope = fields.text("scope");
-    let id = fields.optional_text("file_id");
+    let (scope, id) = (fields.text("scope"), fields.optional_text("file_id"));
     let (size, sha256) = (
         fields.optional_number("size"),
         fields.optional_text("sha256"),
     );
-    let lasts = fields.optional_number("expires_in").unwrap_or(LASTS);
-    if !(1..=LASTS_AT_MOST).contains(&lasts) {
-        let message = format!("Input should be 1 to {LASTS_AT_MOST}");
-        fields.problem("range_error", "expires_in", &message, Value::from(lasts));
-    }
+    let lasts = lasts(&mut fields);
     if !matches!(&*scope, "upload" | "read" | "") {
         let message = "Input should be 'upload' or 'read'";
         fields.problem("literal_error", "scope", message, Value::from(&*scope));
     }
     fields.finish()?;
-    let digest = |text: String| {
-        text.parse()
-            .map_err(|_| invalid("sha256 must be 64 hex characters"))
-    };
-    let (scope, path) = match (&*scope, id) {
-        ("upload", None) => (Scope::Upload, "/files".to_owned()),
-        ("read", Some(id)) => {
-            file_id(&id)?;
-            (Scope::Read, format!("/files/{id}"))
-        }
-        ("read", None) => return Err(invalid("reading needs a file_id")),
-        _ => return Err(invalid("an upload has no file_id; bind it by sha256")),
-    };
+    let (scope, path) = request(&scope, id)?;
     if scope == Scope::Read && (size.is_some() || sha256.is_some()) {
         return Err(invalid("size and sha256 bind uploads"));
     }
-    let expires = now + Duration::from_secs(lasts);
-    let expires = expires
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
+    let digest = |text: String| {
+        let digest = text.parse();
+        digest.map_err(|_| invalid("sha256 must be 64 hex characters"))
+    };
+    let expires = (now + lasts).duration_since(SystemTime::UNIX_EPOCH);
     Ok(Permit {
         scope,
         path,
-        expires: expires.as_secs(),
+        expires: expires.unwrap_or_default().as_secs(),
         size,
         sha256: sha256.map(digest).transpose()?,
     })
+}
+
+fn lasts(fields: &mut Fields) -> Duration {
+    let lasts = fields.optional_number("expires_in").unwrap_or(LASTS);
+    if !(1..=LASTS_AT_MOST).contains(&lasts) {
+        let message = format!("Input should be 1 to {LASTS_AT_MOST}");
+        fields.problem("range_error", "expires_in", &message, Value::from(lasts));
+        return Duration::ZERO;
+    }
+    Duration::from_secs(lasts)
+}
+
+/// The request that a scope stands for.
+fn request(scope: &str, id: Option<String>) -> Result<(Scope, String), Error> {
+    match (scope, id) {
+        ("upload", None) => Ok((Scope::Upload, "/files".to_owned())),
+        ("read", Some(id)) => {
+            file_id(&id)?;
+            Ok((Scope::Read, format!("/files/{id}")))
+        }
+        ("read", None) => Err(invalid("reading needs a file_id")),
+        _ => Err(invalid("an upload has no file_id; bind it by sha256")),
+    }
 }
 
 /// Scheme and authority as the client sees them. The signature does not cover them.

@@ -2,7 +2,7 @@
 //! kept unless every byte came and every announced digest is right.
 
 use artifact_cache_layers::body::Body;
-use http::{HeaderMap, HeaderValue, Request, header};
+use http::{HeaderMap, HeaderValue, header, request::Parts};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use url::form_urlencoded;
@@ -40,11 +40,11 @@ impl Files {
     /// Takes a file in.
     pub(super) async fn upload(
         &self,
-        request: Request<Body>,
+        head: &Parts,
+        body: Body,
         permit: Option<Permit>,
     ) -> Result<File, Error> {
         let bounds = self.bounds(permit.as_ref());
-        let (head, body) = request.into_parts();
         let form = head.headers.get(header::CONTENT_TYPE).and_then(boundary);
         let form = form.transpose().map_err(unreadable)?;
         let pin = pin(head.uri.query(), permit.is_some())?;
@@ -54,17 +54,13 @@ impl Files {
         }
         let overhead = if form.is_some() { OVERHEAD } else { 0 };
         bounds.check_announced(body.size_hint().lower(), overhead)?;
-        let (received, content_type) = match form {
-            Some(boundary) => {
-                let reads_message = !announced.wanted().of_message.is_empty();
-                let form = Multipart::new(body, &boundary, reads_message);
-                self.receive_form(form, &mut announced, bounds).await?
-            }
-            None => {
-                let content_type = content_type(&head.headers);
-                let received = self.receive_raw(body, &announced, bounds).await?;
-                (received, content_type)
-            }
+        let (received, content_type) = if let Some(boundary) = form {
+            let reads_message = !announced.wanted().of_message.is_empty();
+            let form = Multipart::new(body, &boundary, reads_message);
+            self.receive_form(form, &mut announced, bounds).await?
+        } else {
+            let received = self.receive_raw(body, &announced, bounds).await?;
+            (received, content_type(&head.headers))
         };
         bounds.check(received.size_bytes)?;
         announced.check(&received)?;

@@ -25,8 +25,8 @@ type Result<T, E = CatalogError> = std::result::Result<T, E>;
 
 /// A write transaction; nothing is visible or durable before [`Transaction::commit`].
 pub(super) struct Transaction<'e> {
-    tables: Tables,
-    txn: RwTxn<'e>,
+    pub(super) tables: Tables,
+    pub(super) txn: RwTxn<'e>,
     counters: Counters,
     now: SystemTime,
 }
@@ -69,6 +69,9 @@ impl<'e> Transaction<'e> {
             Change::RemoveFile { digest, force } => self.remove_file(digest, *force),
             Change::Point { name, file, force } => self.point(name, file, *force),
             Change::Unpoint(name) => self.unpoint(name),
+            Change::PutToken(token) => self.put_token(token),
+            Change::RemoveToken { id } => self.remove_token(id),
+            Change::UseTokens { uses } => self.use_tokens(uses),
             Change::Reindex => self.reindex(),
         }
     }

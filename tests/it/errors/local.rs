@@ -13,8 +13,6 @@ pub(super) fn errors() -> Vec<Error> {
     vec![
         Error::InvalidInput { message },
         Error::InvalidFields { problems },
-        Error::Unauthorized,
-        Error::Forbidden,
         Error::Absent { message: absent },
         Error::PointerNotFound,
         Error::Conflict { message: conflict },
@@ -34,7 +32,6 @@ fn refusals_of_our_own_routes_come_with_the_fields_they_demand() {
         let response = respond(&error, &super::form());
         response.headers()[name].to_str().unwrap().to_owned()
     };
-    assert_eq!(field(Error::Unauthorized, "www-authenticate"), "Bearer");
     let unsatisfiable = Error::RangeNotSatisfiable { length: 10 };
     assert_eq!(field(unsatisfiable, "content-range"), "bytes */10");
 }

@@ -46,7 +46,7 @@ fn an_upload_that_would_fill_the_disk_is_refused_before_it_is_read() {
 fn an_upload_that_the_disk_does_not_take_is_refused_and_leaves_nothing() {
     let cache = Cache::start();
     cache.limit_file_size(100_000);
-    let refused = cache.exchange(&post_form(&[], form(&[1; 300_000], "text/plain")));
+    let refused = cache.exchange(&post_form(&[], form(&vec![1; 300_000], "text/plain")));
     assert_code(&refused, 507, "INSUFFICIENT_STORAGE");
     assert_eq!(stored(&cache), 0);
 }
@@ -54,7 +54,7 @@ fn an_upload_that_the_disk_does_not_take_is_refused_and_leaves_nothing() {
 #[test]
 fn a_body_shorter_than_announced_leaves_nothing() {
     let cache = Cache::start();
-    let whole = form(&[7; 200_000], "text/plain");
+    let whole = form(&vec![7; 200_000], "text/plain");
     for ending in [Ending::Fin, Ending::Reset] {
         for (kind, sent) in [
             ("application/gzip", 100_000),

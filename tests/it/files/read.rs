@@ -126,11 +126,11 @@ fn a_download_is_resumed_from_where_it_broke_off() {
         .start(&Request::get(&format!("/files/{id}")))
         .unwrap();
     assert!(begun.read_to(200_000));
-    let had = begun.received();
+    let there = begun.received();
     drop(client);
-    let rest = get(&cache, &id, &[("Range", &format!("bytes={had}-"))]);
-    assert_eq!((rest.status(), rest.length), (206, length - had));
-    assert_eq!(rest.sha256, content.sha256_of(had, length));
+    let rest = get(&cache, &id, &[("Range", &format!("bytes={there}-"))]);
+    assert_eq!((rest.status(), rest.length), (206, length - there));
+    assert_eq!(rest.sha256, content.sha256_of(there, length));
 }
 
 #[test]

@@ -86,7 +86,7 @@ async fn heads_without_a_name_and_endless_ones_are_refused() {
         let refused = read(of(head).as_bytes(), 100).await;
         assert!(matches!(refused, Err(InvalidMultipart::Head)), "{head}");
     }
-    let preamble = read(&[b'x'; 100_000], 1000).await;
+    let preamble = read(&vec![b'x'; 100_000], 1000).await;
     assert!(matches!(preamble, Err(InvalidMultipart::Preamble)));
 }
 
