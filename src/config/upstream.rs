@@ -31,6 +31,11 @@ section! {
         pub extra_ca: Option<PathBuf> = None,
         /// Idle connections kept per origin.
         pub max_idle_connections: usize = 32,
+        /// Requests per second to one origin; further ones wait, and get 429 when that would be long.
+        /// 0 for no limit.
+        pub requests_per_second: u32 = 0,
+        /// Bytes per second from one origin, over all downloads. 0 for no limit.
+        pub bytes_per_second: Size = Size(0),
         /// Vain attempts in a row to reach an origin that open its circuit.
         pub circuit_failures: u32 = 5,
         /// How long an open circuit refuses requests before it tries again.

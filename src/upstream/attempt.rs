@@ -11,7 +11,7 @@ use artifact_cache_layers::{
 use http::{HeaderValue, Request, Response, StatusCode, Uri, header::HOST};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::{Reason, Shared, UpstreamFailure, body::ResponseBody, circuit::Permit, framing, retry};
 
@@ -69,6 +69,11 @@ impl Shared {
         deadline: Instant,
     ) -> Result<Response<Body>, BoxError> {
         let request = addressed(request, uri)?;
+        let turn = self.throttle.admit(uri, Instant::now())?;
+        if !turn.is_zero() {
+            sleep_until(deadline.min(Instant::now() + turn)).await;
+        }
+        let is_private = request.headers().contains_key(http::header::AUTHORIZATION);
         let sent = Instant::now();
         let permit = self.circuits.admit(uri, sent)?;
         let outcome = match timeout_at(deadline, self.pool.request(request)).await {
@@ -78,8 +83,13 @@ impl Shared {
         settle(permit, &outcome);
         self.observe.asked(uri, end(&outcome), sent.elapsed());
         let response = outcome?;
+        let times = (Instant::now(), self.clock.now());
+        self.throttle.told(uri, is_private, &response, times);
         framing::check(&response).map_err(|bad| UpstreamFailure::caused(Reason::Invalid, bad))?;
-        Ok(response.map(|incoming| Body::stream(ResponseBody::new(incoming, self.body))))
+        Ok(response.map(|incoming| {
+            let body = Body::stream(ResponseBody::new(incoming, self.body));
+            self.throttle.paced(uri, body)
+        }))
     }
 }
 

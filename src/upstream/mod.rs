@@ -15,6 +15,7 @@ mod redirect;
 mod retry;
 mod roots;
 mod silence;
+mod throttle;
 
 use std::{
     future::Future,
@@ -34,6 +35,7 @@ use tower::Service;
 
 use self::{
     attempt::Errand, circuit::Circuits, connector::Pool, redirect::Itinerary, retry::Retries,
+    throttle::Throttle,
 };
 pub use self::{
     dial::Dialer,
@@ -59,6 +61,7 @@ struct Shared {
     pool: Pool,
     circuits: Circuits,
     retries: Retries,
+    throttle: Throttle,
     clock: Clock,
     guard: Arc<dyn Guard>,
     observe: Arc<dyn Observe>,
@@ -114,6 +117,7 @@ impl Upstreams {
             pool,
             circuits: Circuits::new(settings.circuit_failures, settings.circuit_open.0),
             retries: Retries::new(settings.max_retries),
+            throttle: Throttle::new(settings),
             clock: Clock::system(),
             guard,
             observe: Arc::new(()),
