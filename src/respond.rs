@@ -6,8 +6,8 @@ use artifact_cache_layers::body::Body;
 use http::{
     HeaderMap, HeaderValue, Request, Response,
     header::{
-        ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, PROXY_AUTHENTICATE, RETRY_AFTER,
-        WWW_AUTHENTICATE,
+        ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_RANGE, CONTENT_TYPE, PROXY_AUTHENTICATE,
+        RETRY_AFTER, WWW_AUTHENTICATE,
     },
 };
 use serde::Serialize;
@@ -103,6 +103,11 @@ fn add_demanded_fields(error: &Error, headers: &mut HeaderMap) {
     if let Error::MethodNotAllowed { allow } = error {
         headers.insert(ALLOW, HeaderValue::from_static(allow));
     }
+    if let Error::RangeNotSatisfiable { length } = error
+        && let Ok(range) = HeaderValue::try_from(format!("bytes */{length}"))
+    {
+        headers.insert(CONTENT_RANGE, range);
+    }
     match error {
         Error::Unauthorized { .. } => {
             headers.append(WWW_AUTHENTICATE, BASIC);
@@ -125,7 +130,7 @@ struct Problem<'a> {
     r#type: String,
     title: &'static str,
     status: u16,
-    detail: &'a str,
+    detail: Detail<'a>,
     instance: &'a str,
     error: &'static str,
     message: &'a str,
@@ -136,6 +141,14 @@ struct Problem<'a> {
     facts: Facts,
 }
 
+/// A sentence, or one object for each invalid field.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Detail<'a> {
+    Text(&'a str),
+    Fields(&'a [serde_json::Value]),
+}
+
 fn json(error: &Error, form: &Form) -> String {
     let entry = error.entry();
     let message = error.message();
@@ -143,7 +156,10 @@ fn json(error: &Error, form: &Form) -> String {
         r#type: format!("{TYPES}{}", entry.error),
         title: entry.title,
         status: entry.status.as_u16(),
-        detail: &message,
+        detail: match error {
+            Error::InvalidFields { problems } => Detail::Fields(problems),
+            _ => Detail::Text(&message),
+        },
         instance: &form.instance,
         error: entry.error,
         message: &message,

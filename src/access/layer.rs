@@ -8,6 +8,7 @@ use std::{
 
 use artifact_cache_layers::{
     body::{Body, BoxError},
+    extensions::Once,
     guarded::Guarded,
 };
 use http::{Request, Response};
@@ -65,6 +66,8 @@ where
         let judged = if self.gate.is_open() {
             Ok(None)
         } else {
+            // Who may have an answer is decided for each request.
+            request.extensions_mut().insert(Once);
             self.gate.judge(&mut request)
         };
         match judged {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::App;
+use crate::api::resolve;
 
 /// Time between two rounds.
 const ROUND: Duration = Duration::from_secs(5);
@@ -33,6 +34,10 @@ impl App {
                     error = &error as &dyn std::error::Error,
                     "cannot remove blobs"
                 );
+            }
+            let terms = resolve::terms(&self.config().resolve);
+            if let Err(error) = self.store.end_leases(terms).await {
+                tracing::warn!(error = &*error, "cannot end leases");
             }
         }
     }

@@ -199,7 +199,7 @@ impl Catalog {
 
     /// Transactions committed since opening.
     pub fn commits(&self) -> u64 {
-        self.0.commits.load(Ordering::Relaxed)
+        self.0.commits.load(Ordering::Acquire)
     }
 
     /// Size of the catalog's file in bytes.

@@ -11,6 +11,7 @@ pub mod cache;
 pub mod egress;
 mod environment;
 pub mod fetch;
+pub mod files;
 mod flags;
 mod layer;
 mod legacy;
@@ -21,6 +22,7 @@ pub mod origin;
 pub mod problem;
 pub mod proxy;
 pub mod reference;
+pub mod resolve;
 pub mod secret;
 pub mod server;
 pub mod show;
@@ -58,6 +60,10 @@ section! {
         pub egress: egress::Egress = egress::Egress::default(),
         /// The forward proxy.
         pub proxy: proxy::Proxy = proxy::Proxy::default(),
+        /// Verified local paths of artifacts, `POST /resolve`.
+        pub resolve: resolve::Resolve = resolve::Resolve::default(),
+        /// Uploaded files and pointers to them.
+        pub files: files::Files = files::Files::default(),
         /// The metrics listener.
         pub metrics: metrics::Metrics = metrics::Metrics::default(),
     }
@@ -82,6 +88,7 @@ impl Config {
         self.upstream.check(&mut problems);
         self.egress.check(&mut problems);
         self.proxy.check(&self.egress, &mut problems);
+        self.files.check(&mut problems);
         problems.into_result()
     }
 }

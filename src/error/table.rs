@@ -66,6 +66,22 @@ table! {
         "The forward proxy is switched off", "Client: use `/fetch`. Operator: set `proxy.enabled: true`.";
     NotFound: "not_found", NOT_FOUND, "http_request_error",
         "There is nothing at this path", "Client: check the path.";
+    InvalidInput: "invalid_input", BAD_REQUEST, "http_request_error",
+        "The request cannot be used", "Client: correct the request as `message` says.";
+    InvalidFields: "invalid_fields", UNPROCESSABLE_ENTITY, "http_request_error",
+        "The document has invalid fields", "Client: correct each field that `detail` lists.";
+    Absent: "not_found", NOT_FOUND, "http_request_error",
+        "What was asked for does not exist", "Client: check the name; `message` says what does not exist.";
+    PointerNotFound: "data_not_found", NOT_FOUND, "http_request_error",
+        "There is no artifact pointer", "Client: the run has not recorded an artifact yet; upload it and set the pointer.";
+    Conflict: "conflict", CONFLICT, "http_request_error",
+        "The request contradicts what is there", "Client: look at what is there; `message` says what contradicts.";
+    DigestMismatch: "checksum_mismatch", CONFLICT, "http_request_error",
+        "The upload has another checksum", "Client: send the bytes again; nothing was stored.";
+    PayloadTooLarge: "payload_too_large", PAYLOAD_TOO_LARGE, "http_request_error",
+        "The request body is too large", "Operator: raise the limit that `limit` shows if such bodies are wanted.";
+    RangeNotSatisfiable: "range_not_satisfiable", RANGE_NOT_SATISFIABLE, "http_request_error",
+        "The range cannot be satisfied", "Client: ask for one range of bytes within the length that `Content-Range` names.";
     MethodNotAllowed: "method_not_allowed", METHOD_NOT_ALLOWED, "http_request_error",
         "The method is not allowed here", "Client: use a method of the field `Allow`.";
     ChecksumMismatch: "checksum_mismatch", CONFLICT, "proxy_internal_response",

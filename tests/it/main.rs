@@ -24,6 +24,8 @@ mod logs;
 mod manage;
 mod operate;
 mod range;
+mod recall;
+mod resolve;
 mod revalidate;
 mod server;
 mod stale;
