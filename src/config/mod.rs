@@ -31,6 +31,7 @@ mod suggest;
 mod typed;
 pub mod units;
 pub mod upstream;
+pub mod ways;
 
 use problem::{Problem, Problems};
 use setting::{Kind, Section, Setting, section};

@@ -8,12 +8,17 @@ use artifact_cache_layers::{
     extensions::Mode,
     semantics::target_uri::TargetUri,
 };
-use http::{HeaderValue, Request, Response, StatusCode, Uri, header::HOST};
+use http::{
+    HeaderValue, Request, Response, StatusCode, Uri,
+    header::{HOST, PROXY_AUTHORIZATION},
+};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-use super::{Reason, Shared, UpstreamFailure, body::ResponseBody, circuit::Permit, framing, retry};
+use super::{
+    Reason, Shared, UpstreamFailure, body::ResponseBody, circuit::Permit, framing, parent, retry,
+};
 
 /// What all attempts of one request have in common.
 #[derive(Clone, Copy)]
@@ -68,7 +73,13 @@ impl Shared {
         uri: &TargetUri,
         deadline: Instant,
     ) -> Result<Response<Body>, BoxError> {
-        let request = addressed(request, uri)?;
+        let rewritten = self.ways.rewritten(uri);
+        let asked = rewritten.as_ref().unwrap_or(uri);
+        if rewritten.is_none() && self.ways.is_endpoint(uri.host(), uri.port()) {
+            // Only the rewriting opens the way there; who asks for it by name is judged as usual.
+            self.dialer.check(uri.host(), uri.port()).await?;
+        }
+        let request = self.addressed(request, asked)?;
         let turn = self.throttle.admit(uri, Instant::now())?;
         if !turn.is_zero() {
             sleep_until(deadline.min(Instant::now() + turn)).await;
@@ -85,6 +96,7 @@ impl Shared {
         let response = outcome?;
         let times = (Instant::now(), self.clock.now());
         self.throttle.told(uri, is_private, &response, times);
+        self.check_parent(asked, &response)?;
         framing::check(&response).map_err(|bad| UpstreamFailure::caused(Reason::Invalid, bad))?;
         Ok(response.map(|incoming| {
             let body = Body::stream(ResponseBody::new(incoming, self.body));
@@ -115,6 +127,41 @@ fn end(outcome: &Result<Response<Incoming>, BoxError>) -> Result<StatusCode, Opt
             let failure = cause_of::<UpstreamFailure>(&**error);
             Err(failure.map(|failure| failure.reason))
         }
+    }
+}
+
+impl Shared {
+    /// A parent that wants credentials wants them of us: the client has none for it.
+    fn check_parent<B>(
+        &self,
+        uri: &TargetUri,
+        answer: &Response<B>,
+    ) -> Result<(), UpstreamFailure> {
+        let parent = self.ways.parent_of(uri.host(), uri.port());
+        let is_asked = answer.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED;
+        if is_asked && parent.is_some_and(|parent| parent.forwards(uri.scheme())) {
+            let refused = parent::Refused::Credentials;
+            return Err(UpstreamFailure::caused(Reason::Connect, refused));
+        }
+        Ok(())
+    }
+
+    /// The request as it goes out, with what is meant for this place and for the parent before it.
+    fn addressed(
+        &self,
+        request: Request<Body>,
+        uri: &TargetUri,
+    ) -> Result<Request<Body>, UpstreamFailure> {
+        let mut request = addressed(request, uri)?;
+        let fields = request.headers_mut();
+        self.ways.add_fields(uri, fields);
+        let parent = self.ways.parent_of(uri.host(), uri.port());
+        if let Some(parent) = parent.filter(|parent| parent.forwards(uri.scheme()))
+            && let Some(value) = parent.authorization()
+        {
+            fields.insert(PROXY_AUTHORIZATION, value);
+        }
+        Ok(request)
     }
 }
 

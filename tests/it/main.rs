@@ -23,6 +23,7 @@ mod invalidate;
 mod logs;
 mod manage;
 mod operate;
+mod parent;
 mod range;
 mod recall;
 mod resolve;
