@@ -156,9 +156,11 @@ impl Dialer {
         let addresses = alternate(&addresses);
         let addresses = addresses.map(|address| SocketAddr::new(address, port));
         addresses
-            .map(|address| match is_configured {
-                true => Ok(address),
-                false => self.guard.check_address(address).map(|()| address),
+            .map(|address| {
+                if !is_configured {
+                    self.guard.check_address(address)?;
+                }
+                Ok(address)
             })
             .collect()
     }

@@ -18,6 +18,7 @@ use tokio::{
 use tokio_rustls::client::TlsStream;
 
 /// A connection.
+#[derive(Debug)]
 pub enum Link {
     /// Plain TCP, to the origin or to a parent.
     Plain(TcpStream),
