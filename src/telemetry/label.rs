@@ -91,6 +91,8 @@ label! {
         Fetch = "fetch",
         /// The forward proxy, CONNECT included.
         Proxy = "proxy",
+        /// `/mirror`.
+        Mirror = "mirror",
         /// Everything else: management, health, metrics.
         Api = "api",
     }
@@ -199,6 +201,18 @@ label! {
         Unauthorized = "unauthorized",
         /// Too many requests of one client, or to one origin.
         RateLimited = "rate_limited",
+    }
+}
+
+label! {
+    /// How a TLS handshake with a client ended.
+    pub enum Handshake in "outcome" {
+        /// With a certificate.
+        Full = "full",
+        /// With a ticket of an earlier connection.
+        Resumed = "resumed",
+        /// Not.
+        Failed = "failed",
     }
 }
 

@@ -5,26 +5,28 @@ use std::time::Duration;
 use artifact_cache_layers::{
     body::{Body, BoxError},
     cause::cause_of,
-    extensions::Mode,
+    extensions::{Interim, Mode},
     semantics::target_uri::TargetUri,
 };
 use http::{
     HeaderValue, Request, Response, StatusCode, Uri,
-    header::{HOST, PROXY_AUTHORIZATION},
+    header::{AUTHORIZATION, HOST, PROXY_AUTHORIZATION},
 };
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::{
-    Reason, Shared, UpstreamFailure, body::ResponseBody, circuit::Permit, framing, parent, retry,
+    Reason, Shared, UpstreamFailure, body::ResponseBody, circuit::Permit, framing, interim, parent,
+    retry,
 };
 
 /// What all attempts of one request have in common.
-#[derive(Clone, Copy)]
 pub(super) struct Errand {
     pub(super) mode: Mode,
     pub(super) deadline: Instant,
+    /// Where interim responses go.
+    pub(super) interim: Option<Interim>,
 }
 
 /// The same request once more, where asking twice does no harm (RFC 9110 §9.2.2) and there is no body
@@ -46,12 +48,12 @@ impl Shared {
         &self,
         mut request: Request<Body>,
         uri: &TargetUri,
-        errand: Errand,
+        errand: &Errand,
     ) -> Result<Response<Body>, BoxError> {
         let mut tries = self.retries.begin();
         loop {
             let again = again(&request);
-            let outcome = self.attempt(request, uri, errand.deadline).await;
+            let outcome = self.attempt(request, uri, errand).await;
             let Some(again) = again else { return outcome };
             let verdict = retry::verdict(&outcome, errand.mode, self.clock.now());
             match tries.next(verdict) {
@@ -71,23 +73,18 @@ impl Shared {
         &self,
         request: Request<Body>,
         uri: &TargetUri,
-        deadline: Instant,
+        errand: &Errand,
     ) -> Result<Response<Body>, BoxError> {
         let rewritten = self.ways.rewritten(uri);
         let asked = rewritten.as_ref().unwrap_or(uri);
-        if rewritten.is_none() && self.ways.is_endpoint(uri.host(), uri.port()) {
-            // Only the rewriting opens the way there; who asks for it by name is judged as usual.
-            self.dialer.check(uri.host(), uri.port()).await?;
-        }
-        let request = self.addressed(request, asked)?;
-        let turn = self.throttle.admit(uri, Instant::now())?;
-        if !turn.is_zero() {
-            sleep_until(deadline.min(Instant::now() + turn)).await;
-        }
-        let is_private = request.headers().contains_key(http::header::AUTHORIZATION);
+        self.await_turn(uri, rewritten.is_some(), errand.deadline)
+            .await?;
+        let is_private = request.headers().contains_key(AUTHORIZATION);
+        let mut request = self.addressed(request, asked)?;
+        interim::forward(&mut request, errand.interim.clone());
         let sent = Instant::now();
         let permit = self.circuits.admit(uri, sent)?;
-        let outcome = match timeout_at(deadline, self.pool.request(request)).await {
+        let outcome = match timeout_at(errand.deadline, self.pool.request(request)).await {
             Ok(outcome) => outcome.map_err(UpstreamFailure::of),
             Err(elapsed) => Err(UpstreamFailure::caused(Reason::Timeout, elapsed).into()),
         };
@@ -97,7 +94,8 @@ impl Shared {
         let times = (Instant::now(), self.clock.now());
         self.throttle.told(uri, is_private, &response, times);
         self.check_parent(asked, &response)?;
-        framing::check(&response).map_err(|bad| UpstreamFailure::caused(Reason::Invalid, bad))?;
+        framing::check(&response, errand.mode)
+            .map_err(|bad| UpstreamFailure::caused(Reason::Invalid, bad))?;
         Ok(response.map(|incoming| {
             let body = Body::stream(ResponseBody::new(incoming, self.body));
             self.throttle.paced(uri, body)
@@ -131,6 +129,24 @@ fn end(outcome: &Result<Response<Incoming>, BoxError>) -> Result<StatusCode, Opt
 }
 
 impl Shared {
+    /// Waits until the origin may be asked. A mirror is there for those who are led to it by rewriting;
+    /// who asks for it by its own name is judged as for any other.
+    async fn await_turn(
+        &self,
+        uri: &TargetUri,
+        is_led: bool,
+        deadline: Instant,
+    ) -> Result<(), BoxError> {
+        if !is_led && self.ways.is_endpoint(uri.host(), uri.port()) {
+            self.dialer.check(uri.host(), uri.port()).await?;
+        }
+        let turn = self.throttle.admit(uri, Instant::now())?;
+        if !turn.is_zero() {
+            sleep_until(deadline.min(Instant::now() + turn)).await;
+        }
+        Ok(())
+    }
+
     /// A parent that wants credentials wants them of us: the client has none for it.
     fn check_parent<B>(
         &self,

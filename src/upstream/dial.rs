@@ -158,7 +158,7 @@ impl Dialer {
         addresses
             .map(|address| {
                 if !is_configured {
-                    self.guard.check_address(address)?;
+                    self.guard.check_resolved(host, address)?;
                 }
                 Ok(address)
             })
