@@ -33,6 +33,7 @@ pub mod tls;
 mod typed;
 pub mod units;
 pub mod upstream;
+pub mod ways;
 
 use problem::{Problem, Problems};
 use setting::{Kind, Section, Setting, section};

@@ -144,9 +144,9 @@ impl Error {
             | Self::UpstreamInvalid { reason, .. }
             | Self::Forbidden { reason }
             | Self::BadRequest { reason } => Some(shortened(reason)),
-            Self::Unauthorized { reason } | Self::ProxyUnauthorized { reason } => {
-                Some((*reason).into())
-            }
+            Self::Unauthorized { reason }
+            | Self::ProxyUnauthorized { reason }
+            | Self::RateLimited { reason, .. } => Some((*reason).into()),
             _ => None,
         }
     }

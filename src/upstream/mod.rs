@@ -6,16 +6,21 @@ mod body;
 mod circuit;
 mod connector;
 mod dial;
+mod exempt;
 mod failure;
 mod framing;
 mod guard;
 mod interim;
+mod link;
 mod names;
 mod observe;
+mod parent;
 mod redirect;
 mod retry;
 mod roots;
 mod silence;
+mod throttle;
+mod ways;
 
 use std::{
     future::Future,
@@ -35,12 +40,14 @@ use tower::Service;
 
 use self::{
     attempt::Errand, circuit::Circuits, connector::Pool, redirect::Itinerary, retry::Retries,
+    throttle::Throttle, ways::Ways,
 };
 pub use self::{
     dial::Dialer,
     failure::{Reason, UpstreamFailure},
     framing::BadFraming,
     guard::Guard,
+    link::Link,
     observe::Observe,
     redirect::BadRedirect,
     roots::{InvalidRoots, Roots},
@@ -57,9 +64,11 @@ pub struct Upstreams(Arc<Shared>);
 
 struct Shared {
     dialer: Dialer,
+    ways: Arc<Ways>,
     pool: Pool,
     circuits: Circuits,
     retries: Retries,
+    throttle: Throttle,
     clock: Clock,
     guard: Arc<dyn Guard>,
     observe: Arc<dyn Observe>,
@@ -84,6 +93,9 @@ pub enum InvalidUpstream {
     /// The TLS library refuses its own defaults.
     #[error("cannot set up TLS")]
     Tls(#[from] rustls::Error),
+    /// A parent, a mirror or a field of our own.
+    #[error("cannot set up the ways to origins")]
+    Ways(#[source] BoxError),
     /// `upstream.user_agent` is not a field value.
     #[error("the user agent is not a valid field value")]
     UserAgent(#[from] http::header::InvalidHeaderValue),
@@ -108,13 +120,18 @@ impl Upstreams {
         guard: Arc<dyn Guard>,
         roots: Roots,
     ) -> Result<Self, InvalidUpstream> {
-        let dialer = Dialer::new(Arc::clone(&guard), settings.connect_timeout.0);
-        let pool = connector::pool(settings, dialer.clone(), roots)?;
+        let ways = Arc::new(Ways::new(settings).map_err(InvalidUpstream::Ways)?);
+        let tls = connector::tls(roots)?;
+        let dialer = Dialer::new(Arc::clone(&guard), settings.connect_timeout.0)
+            .along(Arc::clone(&ways), Arc::new(tls.clone()));
+        let pool = connector::pool(settings, dialer.clone(), tls);
         Ok(Self(Arc::new(Shared {
             dialer,
+            ways,
             pool,
             circuits: Circuits::new(settings.circuit_failures, settings.circuit_open.0),
             retries: Retries::new(settings.max_retries),
+            throttle: Throttle::new(settings),
             clock: Clock::system(),
             guard,
             observe: Arc::new(()),
@@ -183,7 +200,10 @@ impl Shared {
             let again = attempt::again(&request);
             let mut response = self.attempts(request, itinerary.here(), &errand).await?;
             let next = if follows {
-                itinerary.next(&response)?
+                let asked = self.ways.rewritten(itinerary.here());
+                itinerary
+                    .next(&response, asked.as_ref())?
+                    .map(|next| self.ways.restored(next))
             } else {
                 None
             };

@@ -1,6 +1,7 @@
 //! Who may use the cache: tokens and networks, at every door, and that a token never leaves.
 
 mod doors;
+mod limits;
 mod networks;
 mod tokens;
 

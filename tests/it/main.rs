@@ -25,6 +25,7 @@ mod logs;
 mod manage;
 mod mirror;
 mod operate;
+mod parent;
 mod range;
 mod recall;
 mod resolve;
