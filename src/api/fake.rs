@@ -90,6 +90,7 @@ impl Backend for Memory {
         Health {
             now: moment(),
             cache_dir: "/data/cache".into(),
+            allow_local_paths: false,
             not_ready: self.not_ready,
         }
     }

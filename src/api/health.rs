@@ -15,6 +15,8 @@ pub struct Health {
     pub now: SystemTime,
     /// Where blobs are kept.
     pub cache_dir: PathBuf,
+    /// Whether paths of this machine may be resolved.
+    pub allow_local_paths: bool,
     /// Why no new work should be sent here, if so.
     pub not_ready: Option<NotReady>,
 }
@@ -63,7 +65,7 @@ pub(super) fn health(health: &Health) -> Result<Response<Body>, ApiError> {
             timestamp: rfc3339(health.now),
             version: env!("CARGO_PKG_VERSION"),
             cache_dir: health.cache_dir.display().to_string(),
-            allow_local_paths: false,
+            allow_local_paths: health.allow_local_paths,
             s3_endpoint_url: None,
         },
     )

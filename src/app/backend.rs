@@ -48,6 +48,7 @@ impl Backend for App {
         Health {
             now,
             cache_dir: self.store.blobs().root().to_owned(),
+            allow_local_paths: self.config().resolve.allow_local_paths,
             not_ready,
         }
     }

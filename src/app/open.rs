@@ -8,6 +8,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{App, glue, observers::Observers};
 use crate::{
+    access::{Gate, Keyring},
     blob::{BlobOptions, BlobStore},
     catalog::{Catalog, CatalogError, CatalogOptions},
     clock::Clock,
@@ -92,9 +93,12 @@ impl App {
         .map_err(|error| StartError::Setting(error.into()))?
         .observed_by(observers);
         let store = open_store(&config, &clock, &rules, &metrics, &tasks)?;
+        let keyring = Keyring::open(store.catalog().clone())?;
+        let gate = Gate::new(config.auth.clone(), keyring, clock);
         Ok(Self {
             config: Arc::new(ArcSwap::from_pointee(config)),
             rules,
+            gate,
             store,
             egress,
             upstreams,

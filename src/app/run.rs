@@ -51,6 +51,8 @@ pub async fn run(
     if let Some(tls) = tls.clone() {
         serving.spawn(certificates::watch(tls, app.stop.clone()));
     }
+    app.warn_of_open_door();
+    let note = app.leave_note();
     listeners.serve(&app, &serving, &lifetime);
     notify(&[sd_notify::NotifyState::Ready]);
     while signals.next().await == Wish::Reload {
@@ -61,6 +63,7 @@ pub async fn run(
     }
     notify(&[sd_notify::NotifyState::Stopping]);
     app.drain(&serving, &connections, &mut signals).await;
+    drop(note);
     Ok(())
 }
 
@@ -155,8 +158,8 @@ fn metrics_only(app: &App) -> Edge {
 }
 
 impl App {
-    /// Puts into force what can change while the cache runs: the rules of `fetch` and `cache`, and the
-    /// log level. A configuration that is not valid changes nothing.
+    /// Puts into force what can change while the cache runs: the rules of `fetch`, `cache` and
+    /// `auth`, and the log level. A configuration that is not valid changes nothing.
     fn reload(&self, sources: &Sources, log: &Log) {
         let loaded = match load(sources) {
             Ok(loaded) => loaded,
@@ -177,10 +180,12 @@ impl App {
         }
         self.rules
             .store(Arc::new(glue::rules(&new, self.store.clock(), &self.tasks)));
+        self.gate.set_rules(new.auth.clone());
         let in_force = Config {
             fetch: new.fetch.clone(),
             cache: new.cache.clone(),
             logging: new.logging.clone(),
+            auth: new.auth.clone(),
             ..(*old).clone()
         };
         let needs_restart = in_force != new;
@@ -207,6 +212,10 @@ impl App {
             () = signals.stop() => false,
         };
         self.store.leave_partials();
+        if let Err(error) = self.gate.keyring().flush().await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "cannot write when tokens were used");
+        }
         let closed = timeout(CLOSE_DEADLINE, self.store.catalog().close()).await;
         tracing::info!(
             is_complete,

@@ -2,6 +2,7 @@
 //! (`check`). The one place in which the command line meets the rest of the program.
 
 mod check;
+pub(super) mod tokens;
 
 use artifact_cache_layers::body::BoxError;
 

@@ -6,10 +6,12 @@
 
 pub mod setting;
 
+pub mod auth;
 pub mod cache;
 pub mod egress;
 mod environment;
 pub mod fetch;
+pub mod files;
 mod flags;
 mod layer;
 mod legacy;
@@ -20,6 +22,7 @@ pub mod origin;
 pub mod problem;
 pub mod proxy;
 pub mod reference;
+pub mod resolve;
 pub mod secret;
 pub mod server;
 pub mod show;
@@ -44,6 +47,8 @@ section! {
         pub server: server::Server = server::Server::default(),
         /// Certificates of listeners that speak TLS.
         pub tls: tls::Tls = tls::Tls::default(),
+        /// Who may use the cache.
+        pub auth: auth::Auth = auth::Auth::default(),
         /// Where artifacts and the catalog are kept.
         pub storage: storage::Storage = storage::Storage::default(),
         /// Log output.
@@ -58,6 +63,10 @@ section! {
         pub egress: egress::Egress = egress::Egress::default(),
         /// The forward proxy.
         pub proxy: proxy::Proxy = proxy::Proxy::default(),
+        /// Verified local paths of artifacts, `POST /resolve`.
+        pub resolve: resolve::Resolve = resolve::Resolve::default(),
+        /// Uploaded files and pointers to them.
+        pub files: files::Files = files::Files::default(),
         /// The metrics listener.
         pub metrics: metrics::Metrics = metrics::Metrics::default(),
     }
@@ -83,6 +92,7 @@ impl Config {
         self.upstream.check(&mut problems);
         self.egress.check(&mut problems);
         self.proxy.check(&self.egress, &mut problems);
+        self.files.check(&mut problems);
         problems.into_result()
     }
 }

@@ -195,6 +195,8 @@ label! {
         Policy = "policy",
         /// The request came round in a circle.
         Loop = "loop",
+        /// No valid token, or one that does not allow it.
+        Unauthorized = "unauthorized",
     }
 }
 

@@ -6,6 +6,7 @@
     reason = "a test stops where its assumption fails"
 )]
 
+mod access;
 mod cas;
 mod catalog;
 mod cli;
@@ -23,6 +24,8 @@ mod logs;
 mod manage;
 mod operate;
 mod range;
+mod recall;
+mod resolve;
 mod revalidate;
 mod server;
 mod stale;

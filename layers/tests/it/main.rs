@@ -18,6 +18,7 @@ mod egress;
 mod hop;
 mod independence;
 mod limit;
+mod recall;
 mod record;
 mod rescue;
 mod rfc9111;

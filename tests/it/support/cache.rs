@@ -85,10 +85,13 @@ impl Setup {
     fn command(&self, directory: &Path, data: &Path) -> Command {
         let mut command = program();
         command
-            .args(["serve", "--listen", "127.0.0.1:0"])
+            .arg("serve")
             .args(["--metrics-listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .current_dir(directory);
+        if !self.flags.iter().any(|flag| flag == "--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         if self.config.is_some() {
             command.arg("--config").arg(directory.join("config.yaml"));
         }
