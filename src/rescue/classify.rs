@@ -95,6 +95,9 @@ fn invalid_target(invalid: &InvalidTarget) -> Error {
             reason: fault.to_string(),
         },
         InvalidTarget::MethodNotAllowed { allow } => Error::MethodNotAllowed { allow },
+        misdirected @ InvalidTarget::Misdirected { .. } => Error::Misdirected {
+            reason: misdirected.to_string(),
+        },
         other => Error::BadRequest {
             reason: other.to_string(),
         },

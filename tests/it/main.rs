@@ -19,6 +19,7 @@ mod fetch;
 mod forward;
 mod framing;
 mod fsck;
+mod intercept;
 mod invalidate;
 mod logs;
 mod manage;
