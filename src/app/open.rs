@@ -21,7 +21,7 @@ use crate::{
         sweep::{Swept, sweep},
     },
     telemetry::metrics::Metrics,
-    upstream::{InvalidUpstream, Upstreams},
+    upstream::{Dialer, InvalidUpstream, Upstreams},
 };
 
 /// Why a cache cannot start.
@@ -75,27 +75,22 @@ impl App {
     ) -> Result<Self, StartError> {
         let (clock, tasks, stop) = <(Clock, TaskTracker, CancellationToken)>::default();
         let rules = Arc::new(ArcSwap::from_pointee(glue::rules(&config, &clock, &tasks)));
-        let egress =
-            Arc::new(glue::egress(&config.egress, addresses).map_err(StartError::Setting)?);
+        let mirrors = glue::mirrors(&config).map_err(StartError::Setting)?;
+        let rule = glue::egress(&config.egress, addresses).map_err(StartError::Setting)?;
+        let egress = Arc::new(glue::with_mirrors(rule.clone(), &mirrors));
         let tunnel_ports = glue::ports(&config.proxy.connect_ports).map_err(StartError::Setting)?;
         let guard = Arc::new(glue::EgressGuard {
             requests: egress.clone(),
-            tunnels: (*egress).clone().with_ports(tunnel_ports),
+            tunnels: rule.with_ports(tunnel_ports),
         });
         let observers = Arc::new(Observers::new(metrics.clone()));
         let upstreams = Upstreams::new(&config.upstream, guard)?
             .observed_by(observers.clone())
             .timed_by(clock.clone());
         let interception = interception(&config, &clock)?;
-        let tunnels = Tunnel::new(
-            &config.proxy,
-            upstreams.dialer(),
-            tasks.clone(),
-            stop.clone(),
-        )
-        .map_err(StartError::Setting)?
-        .intercepted_by(interception.clone())
-        .observed_by(observers);
+        let tunnels = tunnels(&config, upstreams.dialer(), &tasks, &stop)?
+            .intercepted_by(interception.clone())
+            .observed_by(observers);
         let store = open_store(&config, &clock, &rules, &metrics, &tasks)?;
         let keyring = Keyring::open(store.catalog().clone())?;
         let gate = Gate::new(config.auth.clone(), keyring, clock);
@@ -105,6 +100,7 @@ impl App {
             gate,
             store,
             egress,
+            mirrors,
             upstreams,
             tunnels,
             interception,
@@ -114,6 +110,16 @@ impl App {
             addresses: addresses.into(),
         })
     }
+}
+
+fn tunnels(
+    config: &Config,
+    dialer: Dialer,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> Result<Tunnel, StartError> {
+    let tunnels = Tunnel::new(&config.proxy, dialer, tasks.clone(), stop.clone());
+    tunnels.map_err(StartError::Setting)
 }
 
 /// What ends tunnels here, where that is wanted.

@@ -48,11 +48,11 @@ pub async fn run(
     };
     let serving = TaskTracker::new();
     serving.spawn(app.clone().jobs());
+    app.warn_of_open_door();
+    let note = app.leave_note();
     if let Some(tls) = tls.clone() {
         serving.spawn(certificates::watch(tls, app.stop.clone()));
     }
-    app.warn_of_open_door();
-    let note = app.leave_note();
     listeners.serve(&app, &serving, &lifetime);
     notify(&[sd_notify::NotifyState::Ready]);
     while signals.next().await == Wish::Reload {

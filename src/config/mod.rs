@@ -20,6 +20,7 @@ mod legacy;
 pub mod load;
 pub mod logging;
 pub mod metrics;
+pub mod mirror;
 pub mod origin;
 pub mod problem;
 pub mod proxy;
@@ -47,10 +48,10 @@ section! {
     pub struct Config {
         /// Where it listens.
         pub server: server::Server = server::Server::default(),
-        /// Certificates of listeners that speak TLS.
-        pub tls: tls::Tls = tls::Tls::default(),
         /// Who may use the cache.
         pub auth: auth::Auth = auth::Auth::default(),
+        /// Certificates of listeners that speak TLS.
+        pub tls: tls::Tls = tls::Tls::default(),
         /// Where artifacts and the catalog are kept.
         pub storage: storage::Storage = storage::Storage::default(),
         /// Log output.
@@ -65,6 +66,8 @@ section! {
         pub egress: egress::Egress = egress::Egress::default(),
         /// The forward proxy.
         pub proxy: proxy::Proxy = proxy::Proxy::default(),
+        /// Prefixes that stand for upstream base URLs.
+        pub mirror: mirror::Mirror = mirror::Mirror::default(),
         /// Verified local paths of artifacts, `POST /resolve`.
         pub resolve: resolve::Resolve = resolve::Resolve::default(),
         /// Uploaded files and pointers to them.
@@ -97,6 +100,7 @@ impl Config {
         self.egress.check(&mut problems);
         self.proxy.check(&self.egress, &mut problems);
         self.intercept.check(&self.proxy, &mut problems);
+        self.mirror.check(&mut problems);
         self.files.check(&mut problems);
         problems.into_result()
     }

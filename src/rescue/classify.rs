@@ -94,6 +94,7 @@ fn invalid_target(invalid: &InvalidTarget) -> Error {
             parameter,
             reason: fault.to_string(),
         },
+        InvalidTarget::UnknownMirror => Error::NotFound,
         InvalidTarget::MethodNotAllowed { allow } => Error::MethodNotAllowed { allow },
         misdirected @ InvalidTarget::Misdirected { .. } => Error::Misdirected {
             reason: misdirected.to_string(),

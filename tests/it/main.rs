@@ -23,6 +23,7 @@ mod intercept;
 mod invalidate;
 mod logs;
 mod manage;
+mod mirror;
 mod operate;
 mod range;
 mod recall;
