@@ -2,6 +2,7 @@
 //! `serve` is the verb when none is named. Verbs that talk to a running cache go through `client`,
 //! verbs that work on this machine's own data go through `local`.
 
+mod ca;
 mod client;
 mod completions;
 mod config;
@@ -78,6 +79,9 @@ enum Verb {
     /// Check or show the configuration
     #[command(subcommand)]
     Config(config::Config),
+    /// Make or show the certificate authority of intercepted tunnels
+    #[command(subcommand)]
+    Ca(ca::Ca),
     /// Print a completion script for a shell
     Completions(completions::Completions),
 }
@@ -133,6 +137,7 @@ impl Cli {
             Some(Verb::Fsck(fsck)) => fsck.run(settings, out),
             Some(Verb::Token(token)) => wait(token.run(settings, out)),
             Some(Verb::Config(config)) => config.run(settings, out),
+            Some(Verb::Ca(ca)) => ca.run(settings, out),
             Some(Verb::Completions(completions)) => completions.run(out),
         }
     }
@@ -142,7 +147,12 @@ impl Verb {
     const fn takes_settings(&self) -> bool {
         matches!(
             self,
-            Self::Serve(_) | Self::Verify(_) | Self::Fsck(_) | Self::Token(_) | Self::Config(_)
+            Self::Serve(_)
+                | Self::Verify(_)
+                | Self::Fsck(_)
+                | Self::Token(_)
+                | Self::Config(_)
+                | Self::Ca(_)
         )
     }
 
@@ -157,6 +167,7 @@ impl Verb {
             Self::Verify(verb) => verb.json,
             Self::Fsck(verb) => verb.json,
             Self::Config(verb) => verb.is_json(),
+            Self::Ca(verb) => verb.is_json(),
             Self::Token(verb) => verb.is_json(),
             Self::Serve(_) | Self::Completions(_) => false,
         }

@@ -20,6 +20,7 @@ mod files;
 mod forward;
 mod framing;
 mod fsck;
+mod intercept;
 mod invalidate;
 mod logs;
 mod manage;
