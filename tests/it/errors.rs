@@ -44,12 +44,12 @@ fn every_error() -> Vec<Error> {
 }
 
 fn request_errors() -> Vec<Error> {
+    [parameter_errors(), refusals()].concat()
+}
+
+fn parameter_errors() -> Vec<Error> {
     let text = str::to_owned;
     let (parameter, reason) = ("sha256", text("not 64 hex characters"));
-    let (rule, what) = (
-        text("egress.allow_cidrs"),
-        text("127.0.0.1 is a loopback address"),
-    );
     vec![
         Error::MissingParameter { parameter: "url" },
         Error::InvalidParameter { parameter, reason },
@@ -64,6 +64,16 @@ fn request_errors() -> Vec<Error> {
         Error::BadRequest {
             reason: text("two lengths"),
         },
+    ]
+}
+
+fn refusals() -> Vec<Error> {
+    let text = str::to_owned;
+    let (rule, what) = (
+        text("egress.allow_cidrs"),
+        text("127.0.0.1 is a loopback address"),
+    );
+    vec![
         Error::Unauthorized {
             reason: "a token is needed",
         },
