@@ -3,6 +3,7 @@
 
 mod check;
 pub(super) mod tokens;
+pub(super) mod trust;
 
 use artifact_cache_layers::body::BoxError;
 
