@@ -16,6 +16,7 @@ pub mod proxy;
 pub mod rescue;
 pub mod respond;
 pub mod server;
+pub mod setup;
 pub mod stack;
 pub mod store;
 pub mod telemetry;

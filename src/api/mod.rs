@@ -19,6 +19,7 @@ mod query;
 mod record;
 pub mod resolve;
 mod routes;
+mod setup;
 mod stats;
 mod timestamp;
 pub mod tokens;
@@ -125,6 +126,7 @@ impl<B: Backend> Api<B> {
             Route::Health => health::health(&backend.health()),
             Route::Alive => health::alive(),
             Route::Ready => health::ready(&backend.health()),
+            Route::Setup => Ok(setup::show(request)),
             Route::Stats => {
                 backend.settle().await;
                 stats::show(backend)

@@ -7,6 +7,7 @@ pub(super) enum Route<'a> {
     Health,
     Alive,
     Ready,
+    Setup,
     Stats,
     Artifacts,
     /// One artifact, with the text that stands for its number.
@@ -31,6 +32,7 @@ pub(super) fn route(path: &str) -> Option<Route<'_>> {
         "/health" => Route::Health,
         "/healthz" => Route::Alive,
         "/readyz" => Route::Ready,
+        "/setup" => Route::Setup,
         "/metrics" => Route::Metrics,
         "/api/stats" | "/api/v1/stats" => Route::Stats,
         "/api/artifacts" | "/api/v1/artifacts" => Route::Artifacts,

@@ -4,6 +4,7 @@
 pub(super) mod authority;
 mod check;
 pub(super) mod tokens;
+pub(super) mod trust;
 
 use artifact_cache_layers::body::BoxError;
 

@@ -19,6 +19,7 @@ mod remote;
 mod rm;
 mod serve;
 mod settings;
+mod setup;
 mod show;
 mod stats;
 mod token;
@@ -76,6 +77,12 @@ enum Verb {
     /// Make, list and revoke access tokens
     #[command(subcommand)]
     Token(token::Token),
+    /// Print the variables that point clients to the cache
+    Env(setup::Env),
+    /// Run a command whose downloads go through the cache
+    Run(setup::Run),
+    /// Print or write the configuration of a tool that is to use the cache
+    Setup(setup::Setup),
     /// Check or show the configuration
     #[command(subcommand)]
     Config(config::Config),
@@ -136,6 +143,9 @@ impl Cli {
             Some(Verb::Verify(verify)) => verify.run(settings, out),
             Some(Verb::Fsck(fsck)) => fsck.run(settings, out),
             Some(Verb::Token(token)) => wait(token.run(settings, out)),
+            Some(Verb::Env(env)) => env.run(settings, out),
+            Some(Verb::Run(run)) => run.run(settings),
+            Some(Verb::Setup(setup)) => setup.run(settings, out),
             Some(Verb::Config(config)) => config.run(settings, out),
             Some(Verb::Ca(ca)) => ca.run(settings, out),
             Some(Verb::Completions(completions)) => completions.run(out),
@@ -151,6 +161,9 @@ impl Verb {
                 | Self::Verify(_)
                 | Self::Fsck(_)
                 | Self::Token(_)
+                | Self::Env(_)
+                | Self::Run(_)
+                | Self::Setup(_)
                 | Self::Config(_)
                 | Self::Ca(_)
         )
@@ -169,7 +182,11 @@ impl Verb {
             Self::Config(verb) => verb.is_json(),
             Self::Ca(verb) => verb.is_json(),
             Self::Token(verb) => verb.is_json(),
-            Self::Serve(_) | Self::Completions(_) => false,
+            Self::Serve(_)
+            | Self::Completions(_)
+            | Self::Env(_)
+            | Self::Run(_)
+            | Self::Setup(_) => false,
         }
     }
 }

@@ -40,7 +40,7 @@ impl Remote {
         self.server.is_some() || environment("ARTIFACT_CACHE_URL").is_some()
     }
 
-    fn base(&self) -> Result<Url, Failure> {
+    pub(super) fn base(&self) -> Result<Url, Failure> {
         let text = self
             .server
             .clone()
@@ -62,6 +62,11 @@ impl Remote {
     }
 
     fn token(&self) -> Result<Option<HeaderValue>, Failure> {
+        self.secret()?.map(|token| bearer(&token)).transpose()
+    }
+
+    /// The token itself.
+    pub(super) fn secret(&self) -> Result<Option<String>, Failure> {
         let token = match &self.token_file {
             Some(path) => Some(
                 std::fs::read_to_string(path).map_err(|source| Failure::File {
@@ -72,7 +77,7 @@ impl Remote {
             ),
             None => environment("ARTIFACT_CACHE_TOKEN"),
         };
-        token.map(|token| bearer(token.trim())).transpose()
+        Ok(token.map(|token| token.trim().to_owned()))
     }
 }
 
@@ -84,7 +89,7 @@ pub(super) fn bearer(token: &str) -> Result<HeaderValue, Failure> {
 }
 
 /// A variable that is set and not empty.
-fn environment(name: &str) -> Option<String> {
+pub(super) fn environment(name: &str) -> Option<String> {
     let variables = crate::config::environment_of_the_process();
     let found = variables
         .into_iter()

@@ -32,6 +32,7 @@ mod recall;
 mod resolve;
 mod revalidate;
 mod server;
+mod setup;
 mod stale;
 mod support;
 mod support_works;

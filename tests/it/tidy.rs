@@ -17,7 +17,7 @@ use std::{
 
 /// Which modules each module of `src` may use, and through them whatever those may use. This is the
 /// picture of `docs/ARCHITECTURE.md` in words.
-const USES: [(&str, &[&str]); 25] = [
+const USES: [(&str, &[&str]); 26] = [
     ("main", &["cli"]),
     ("lib", &[]),
     ("cli", &["app", "s3"]),
@@ -33,7 +33,9 @@ const USES: [(&str, &[&str]); 25] = [
     ("rescue", &["api", "upstream", "respond"]),
     ("access", &["catalog", "pace"]),
     ("pace", &[]),
-    ("api", &["access", "jobs", "respond"]),
+    // Texts for clients; the command line and a page show them.
+    ("setup", &[]),
+    ("api", &["access", "jobs", "respond", "setup"]),
     ("jobs", &["store"]),
     // Translates what the layers answered; it needs no part of the product.
     ("mirror", &[]),
