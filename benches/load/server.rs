@@ -67,6 +67,8 @@ pub(super) struct Server {
     origin: SocketAddr,
     child: Child,
     processes: Vec<u32>,
+    /// Resident memory in bytes before its first request.
+    pub(super) fresh: u64,
     /// Removed when the server is dropped.
     data: TempDir,
 }
@@ -99,10 +101,13 @@ impl Server {
             origin: place.origin,
             child: on_server_core(|| command.spawn())?,
             processes: Vec::new(),
+            fresh: 0,
             data,
         };
         server.wait_until_ready()?;
         server.processes = server.find_processes()?;
+        server.forget_peak()?;
+        server.fresh = server.peak_resident()?;
         Ok(server)
     }
 
