@@ -143,8 +143,11 @@ fn local_api(app: &App, cache: &Route) -> Route {
     ServiceBuilder::new()
         .layer(BoxCloneService::layer())
         .layer(Rarely::layer()) // a connection that never asks pays for none of it
-        .layer(ResolveLayer::new(store, config, cache))
-        .service(Tokens::new(app.gate.clone(), Api::new(app.clone())))
+        .layer(ResolveLayer::new(store, config, cache.clone()))
+        .service(Tokens::new(
+            app.gate.clone(),
+            Api::new(app.clone()).with_cache(cache),
+        ))
 }
 
 /// CONNECT: bytes both ways, under the egress rule.

@@ -13,6 +13,7 @@ mod health;
 mod index;
 pub mod internal;
 mod json;
+pub mod models;
 mod query;
 mod record;
 pub mod resolve;
@@ -39,8 +40,11 @@ use crate::artifact::{Artifact, Filter, Totals};
 
 pub use error::ApiError;
 pub use health::{Health, NotReady};
+pub use models::Registry;
 pub use routes::is_local;
 
+use internal::Internal;
+use models::is_registry;
 use routes::Route;
 
 /// What the local routes ask of the rest of the program.
@@ -64,6 +68,10 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn health(&self) -> Health;
     /// Every metric in the text exposition format.
     fn metrics_text(&self) -> String;
+    /// What the registry of models stands on; without it there is none.
+    fn registry(&self) -> Option<Registry> {
+        None
+    }
     /// Where the blob of `digest` lies or would lie.
     fn storage_path(&self, digest: &Sha256) -> PathBuf;
 }
@@ -74,6 +82,7 @@ pub trait Backend: Clone + Send + Sync + 'static {
 pub struct Api<B> {
     backend: B,
     is_metrics_only: bool,
+    cache: Option<Internal>,
 }
 
 impl<B: Backend> Api<B> {
@@ -82,7 +91,15 @@ impl<B: Backend> Api<B> {
         Self {
             backend,
             is_metrics_only: false,
+            cache: None,
         }
+    }
+
+    /// With the way to bytes, which the routes of the registry hand on to.
+    #[must_use]
+    pub fn with_cache(self, cache: Internal) -> Self {
+        let cache = Some(cache);
+        Self { cache, ..self }
     }
 
     /// Only the routes that a monitor needs: metrics and health.
@@ -103,6 +120,16 @@ impl<B: Backend> Api<B> {
             is_monitoring || !self.is_metrics_only
         };
         routes::route(path).filter(is_served)
+    }
+
+    async fn dispatch(self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
+        let is_registry = !self.is_metrics_only && is_registry(request.uri().path());
+        if let Some(registry) = self.backend.registry().filter(|_| is_registry) {
+            let cache = self.cache.clone();
+            return Registry { cache, ..registry }.serve(request).await;
+        }
+        let (head, _) = request.into_parts();
+        Ok(self.answer(&head).await?)
     }
 
     /// Answers one request. A request body is not read: no route here takes one.
@@ -158,8 +185,7 @@ impl<B: Backend> Service<Request<Body>> for Api<B> {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let api = self.clone();
-        let (head, _) = request.into_parts();
-        Box::pin(async move { Ok(api.answer(&head).await?) })
+        Box::pin(async move { api.dispatch(request).await })
     }
 }
 

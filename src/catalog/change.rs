@@ -5,6 +5,14 @@ use artifact_cache_layers::{
     semantics::{cache_key::CacheKey, stored_response::StoredResponse, target_uri::TargetUri},
 };
 
+use crate::artifact::{
+    event::Event,
+    model::{
+        Model, Refusal,
+        plan::{Order, Plan},
+    },
+};
+
 /// One atomic change of the catalog.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -77,6 +85,10 @@ pub enum Change {
     },
     /// Drops unreadable records and derives everything that can be derived from the responses again.
     Reindex,
+    /// A change of the registry of models. That it is refused is an answer, not an error.
+    Registry(Box<Order>),
+    /// A model of another registry with its events; refused when its number or name is taken.
+    ImportModel(Box<Model>, Vec<Event>),
 }
 
 impl Change {
@@ -88,6 +100,8 @@ impl Change {
                 | Self::Refer(_)
                 | Self::Recover(_)
                 | Self::Reindex
+                | Self::Registry(_)
+                | Self::ImportModel(..)
                 | Self::PutToken(_)
                 | Self::UseTokens { .. }
         )
@@ -119,10 +133,12 @@ impl From<Addition> for Change {
 }
 
 /// What a change did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Written {
     /// The artifact that was stored, changed or removed; `None` when there was none.
     pub artifact: Option<u64>,
     /// Blobs that lost their last reference by this change, or that were condemned.
     pub released: Vec<Sha256>,
+    /// What became of a change of the registry.
+    pub model: Option<Result<Plan, Refusal>>,
 }

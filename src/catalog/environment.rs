@@ -44,6 +44,16 @@ pub(super) struct Tables {
     pub(super) removable: Table,
     /// Artifact id → hits.
     pub(super) hits: Table,
+    /// Model id → model.
+    pub(super) models: Table,
+    /// Name and version → model id; name → the id of its version in production.
+    pub(super) model_names: Table,
+    /// Scope, sort and value of a model, and its id → nothing: the orders that lists are read in.
+    pub(super) model_orders: Table,
+    /// Stage or name → how many models.
+    pub(super) model_counts: Table,
+    /// Model id and event id → event.
+    pub(super) model_events: Table,
     /// Token id → access token.
     pub(super) tokens: Table,
 }
@@ -80,7 +90,7 @@ impl Environment {
 }
 
 /// The names of the databases, in the order of the fields of [`Tables`].
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 13] = [
     "meta",
     "responses",
     "artifacts",
@@ -88,6 +98,11 @@ const NAMES: [&str; 8] = [
     "references",
     "removable",
     "hits",
+    "models",
+    "model_names",
+    "model_orders",
+    "model_counts",
+    "model_events",
     "tokens",
 ];
 
@@ -103,6 +118,11 @@ impl Tables {
                 references,
                 removable,
                 hits,
+                models,
+                model_names,
+                model_orders,
+                model_counts,
+                model_events,
                 tokens,
             ] = NAMES;
             let created = [
@@ -113,6 +133,11 @@ impl Tables {
                 create(references)?,
                 create(removable)?,
                 create(hits)?,
+                create(models)?,
+                create(model_names)?,
+                create(model_orders)?,
+                create(model_counts)?,
+                create(model_events)?,
                 create(tokens)?,
             ];
             upgrade::bring_up_to_date(&created[0], txn)?;
@@ -134,6 +159,11 @@ impl Tables {
             references,
             removable,
             hits,
+            models,
+            model_names,
+            model_orders,
+            model_counts,
+            model_events,
             tokens,
         ] = databases.map(|lmdb| Table {
             name: names.next().unwrap_or_default(),
@@ -147,6 +177,11 @@ impl Tables {
             references,
             removable,
             hits,
+            models,
+            model_names,
+            model_orders,
+            model_counts,
+            model_events,
             tokens,
         }
     }

@@ -14,6 +14,7 @@ mod environment;
 mod error;
 mod hits;
 mod list;
+mod models;
 pub mod operator;
 mod read;
 mod set;
@@ -46,6 +47,7 @@ pub use self::{
     codec::Malformed,
     error::CatalogError,
     list::{MAX_LISTED, Page},
+    models::{ModelFilter, ModelSort, ModelStats},
     set::{BlobRecord, Holder, MAX_VARIANTS, MAX_VERSIONS, ResponseSet, Stored},
     tokens::{MAX_TOKENS, TokenRecord},
 };

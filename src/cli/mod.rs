@@ -12,6 +12,7 @@ mod get;
 mod head;
 mod local;
 mod ls;
+mod model;
 mod output;
 mod partial;
 mod remote;
@@ -75,6 +76,9 @@ enum Verb {
     /// Make, list and revoke access tokens
     #[command(subcommand)]
     Token(token::Token),
+    /// The registry of models
+    #[command(subcommand)]
+    Model(model::Model),
     /// Check or show the configuration
     #[command(subcommand)]
     Config(config::Config),
@@ -132,6 +136,7 @@ impl Cli {
             Some(Verb::Verify(verify)) => verify.run(settings, out),
             Some(Verb::Fsck(fsck)) => fsck.run(settings, out),
             Some(Verb::Token(token)) => wait(token.run(settings, out)),
+            Some(Verb::Model(model)) => wait(model.run(out)),
             Some(Verb::Config(config)) => config.run(settings, out),
             Some(Verb::Completions(completions)) => completions.run(out),
         }
@@ -156,6 +161,7 @@ impl Verb {
             Self::Stats(verb) => verb.remote.json,
             Self::Verify(verb) => verb.json,
             Self::Fsck(verb) => verb.json,
+            Self::Model(verb) => verb.is_json(),
             Self::Config(verb) => verb.is_json(),
             Self::Token(verb) => verb.is_json(),
             Self::Serve(_) | Self::Completions(_) => false,

@@ -23,6 +23,7 @@ mod invalidate;
 mod logs;
 mod manage;
 mod mirror;
+mod models;
 mod operate;
 mod range;
 mod recall;

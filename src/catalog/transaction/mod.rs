@@ -1,6 +1,7 @@
 //! [`Transaction`]: one write transaction. What a change means is in the files below: `store`,
 //! `remove`, `reindex`; each keeps the derived tables and the totals in step with the responses.
 
+mod registry;
 mod reindex;
 mod remove;
 mod store;
@@ -68,6 +69,8 @@ impl<'e> Transaction<'e> {
             Change::RemoveToken { id } => self.remove_token(id),
             Change::UseTokens { uses } => self.use_tokens(uses),
             Change::Reindex => self.reindex(),
+            Change::Registry(order) => self.registry(order),
+            Change::ImportModel(model, events) => self.import_model(model, events),
         }
     }
 
