@@ -9,11 +9,13 @@ mod error;
 mod export;
 #[cfg(test)]
 mod fake;
+pub mod files;
 mod health;
 mod index;
 pub mod internal;
 mod json;
 pub mod models;
+mod percent;
 mod query;
 mod record;
 pub mod resolve;

@@ -5,6 +5,8 @@ pub mod event;
 pub mod model;
 pub mod moment;
 
+pub mod file;
+
 use std::time::SystemTime;
 
 use artifact_cache_layers::digest::Sha256;

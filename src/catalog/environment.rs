@@ -54,6 +54,12 @@ pub(super) struct Tables {
     pub(super) model_counts: Table,
     /// Model id and event id → event.
     pub(super) model_events: Table,
+    /// Digest → uploaded file.
+    pub(super) files: Table,
+    /// Run or tokenizer → the file it points to.
+    pub(super) pointers: Table,
+    /// Digest and pointer → nothing: which pointers lead to a file.
+    pub(super) pointed: Table,
     /// Token id → access token.
     pub(super) tokens: Table,
 }
@@ -90,7 +96,7 @@ impl Environment {
 }
 
 /// The names of the databases, in the order of the fields of [`Tables`].
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 16] = [
     "meta",
     "responses",
     "artifacts",
@@ -103,6 +109,9 @@ const NAMES: [&str; 13] = [
     "model_orders",
     "model_counts",
     "model_events",
+    "files",
+    "pointers",
+    "pointed",
     "tokens",
 ];
 
@@ -110,36 +119,10 @@ impl Tables {
     fn create(lmdb: &heed::Env<WithTls>) -> Result<Self, CatalogError> {
         let created = lmdb.create_databases_and_commit(lmdb.write_txn()?, |opener, txn| {
             let mut create = |name| opener.create_database::<Bytes, Bytes>(txn, Some(name));
-            let [
-                meta,
-                responses,
-                artifacts,
-                blobs,
-                references,
-                removable,
-                hits,
-                models,
-                model_names,
-                model_orders,
-                model_counts,
-                model_events,
-                tokens,
-            ] = NAMES;
-            let created = [
-                create(meta)?,
-                create(responses)?,
-                create(artifacts)?,
-                create(blobs)?,
-                create(references)?,
-                create(removable)?,
-                create(hits)?,
-                create(models)?,
-                create(model_names)?,
-                create(model_orders)?,
-                create(model_counts)?,
-                create(model_events)?,
-                create(tokens)?,
-            ];
+            let mut created = [create(NAMES[0])?; NAMES.len()];
+            for (at, name) in NAMES.into_iter().enumerate().skip(1) {
+                created[at] = create(name)?;
+            }
             upgrade::bring_up_to_date(&created[0], txn)?;
             Ok::<_, CatalogError>(CommitOrAbort::<_, CatalogError>::Commit(created))
         })?;
@@ -164,6 +147,9 @@ impl Tables {
             model_orders,
             model_counts,
             model_events,
+            files,
+            pointers,
+            pointed,
             tokens,
         ] = databases.map(|lmdb| Table {
             name: names.next().unwrap_or_default(),
@@ -182,6 +168,9 @@ impl Tables {
             model_orders,
             model_counts,
             model_events,
+            files,
+            pointers,
+            pointed,
             tokens,
         }
     }

@@ -12,6 +12,7 @@ mod codec;
 mod decoded;
 mod environment;
 mod error;
+mod files;
 mod hits;
 mod list;
 mod models;
@@ -46,6 +47,7 @@ pub use self::{
     change::{Addition, Change, Written},
     codec::Malformed,
     error::CatalogError,
+    files::FileChange,
     list::{MAX_LISTED, Page},
     models::{ModelFilter, ModelSort, ModelStats},
     set::{BlobRecord, Holder, MAX_VARIANTS, MAX_VERSIONS, ResponseSet, Stored},

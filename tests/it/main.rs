@@ -16,6 +16,7 @@ mod crash;
 mod egress;
 mod errors;
 mod fetch;
+mod files;
 mod forward;
 mod framing;
 mod fsck;

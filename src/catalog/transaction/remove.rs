@@ -48,11 +48,13 @@ impl Transaction<'_> {
             artifact: Some(set.id),
             released,
             model: None,
+            file: None,
         })
     }
 
     /// Forgets a blob wherever it is held. Its file, should one be left, becomes removable.
     pub(super) fn forget(&mut self, digest: &Sha256) -> Result<Written> {
+        self.drop_file(digest)?;
         let holders = self.tables.holders(&self.txn, digest, usize::MAX)?;
         for key in &holders {
             let Some(mut set) = self.set(key)? else {
@@ -71,6 +73,7 @@ impl Transaction<'_> {
             artifact: None,
             released: vec![*digest],
             model: None,
+            file: None,
         })
     }
 
@@ -107,6 +110,9 @@ impl Transaction<'_> {
             *logical = logical.saturating_sub(size);
         }
         if self.tables.is_held(&self.txn, digest)? {
+            if self.tables.holders(&self.txn, digest, 1)?.is_empty() {
+                self.keep_private(digest)?;
+            }
             return Ok(false);
         }
         self.release(digest)?;

@@ -83,6 +83,7 @@ impl Transaction<'_> {
             artifact: Some(set.id),
             released,
             model: None,
+            file: None,
         })
     }
 
