@@ -113,6 +113,7 @@ fn add_demanded_fields(error: &Error, headers: &mut HeaderMap) {
             headers.append(WWW_AUTHENTICATE, BASIC);
             headers.append(WWW_AUTHENTICATE, BEARER);
         }
+        Error::InvalidKey { .. } => drop(headers.insert(WWW_AUTHENTICATE, BEARER)),
         Error::ProxyUnauthorized { .. } => drop(headers.insert(PROXY_AUTHENTICATE, BASIC)),
         _ => {}
     }

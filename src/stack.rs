@@ -146,9 +146,16 @@ fn local_api(app: &App, cache: &Route) -> Route {
     ServiceBuilder::new()
         .layer(BoxCloneService::layer())
         .layer(Rarely::layer()) // a connection that never asks pays for none of it
-        .layer(ResolveLayer::new(store.clone(), config.clone(), cache))
+        .layer(ResolveLayer::new(
+            store.clone(),
+            config.clone(),
+            cache.clone(),
+        ))
         .layer(FilesLayer::new(store, config))
-        .service(Tokens::new(app.gate.clone(), Api::new(app.clone())))
+        .service(Tokens::new(
+            app.gate.clone(),
+            Api::new(app.clone()).with_cache(cache),
+        ))
 }
 
 /// CONNECT: bytes both ways, under the egress rule.

@@ -27,7 +27,10 @@ pub(super) fn of<B>(request: &Request<B>) -> Demand {
 fn of_path(method: &Method, path: &str) -> Demand {
     let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
     let by = |read, write| Demand::Scope(if reads { read } else { write });
-    if matches!(path, "/" | "/health" | "/healthz" | "/readyz" | "/setup") {
+    if matches!(
+        path,
+        "/" | "/health" | "/healthz" | "/readyz" | "/setup" | "/openapi.json"
+    ) {
         return Demand::Nothing;
     }
     match path.split('/').nth(1).unwrap_or_default() {
@@ -36,8 +39,12 @@ fn of_path(method: &Method, path: &str) -> Demand {
         "files:sign" => Demand::Nothing,
         "files" if *method == Method::DELETE => Demand::Scope(Scope::FilesDelete),
         "files" | "runs" | "tokenizers" => by(Scope::FilesRead, Scope::FilesUpload),
-        "models" if path.ends_with("/promote") => Demand::Scope(Scope::RegistryPromote),
-        "models" | "registry" => by(Scope::RegistryRead, Scope::RegistryWrite),
+        "models" | "registry" if path.ends_with("/promote") => {
+            Demand::Scope(Scope::RegistryPromote)
+        }
+        "models" | "registry" | "production" | "compare" | "stats" => {
+            by(Scope::RegistryRead, Scope::RegistryWrite)
+        }
         _ => by(Scope::AdminRead, Scope::AdminWrite),
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{ApiError, answer};
 
-const ROUTES: [(&str, &str); 14] = [
+const ROUTES: [(&str, &str); 16] = [
     (
         "/fetch?url={url}&sha256={digest}",
         "an artifact, from the store or its origin",
@@ -40,6 +40,11 @@ const ROUTES: [(&str, &str); 14] = [
     ),
     ("/api/artifacts/{id}", "one artifact; DELETE removes it"),
     ("/api/stats", "sums over the store"),
+    (
+        "/models",
+        "the registry of models; with a key, see /openapi.json",
+    ),
+    ("/openapi.json", "the registry described by OpenAPI 3.1"),
     ("/health", "state and version"),
     ("/healthz", "alive"),
     ("/readyz", "ready for work"),

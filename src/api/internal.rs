@@ -14,7 +14,7 @@ use tower::{ServiceExt as _, util::BoxCloneService};
 type Cache = BoxCloneService<Request<Body>, Response<Body>, BoxError>;
 
 /// The shared cache as a part of the program asks it. Clones share it.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Internal(Arc<Mutex<Cache>>);
 
 impl Internal {
@@ -37,6 +37,14 @@ impl Internal {
             expect: Some(expect),
             delivery: Delivery::Spool,
         });
+        self.cache().oneshot(request).await
+    }
+
+    /// Asks as a client of the explicit door would; the target is an extension of the request.
+    ///
+    /// # Errors
+    /// As of the shared cache.
+    pub async fn ask(&self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
         self.cache().oneshot(request).await
     }
 

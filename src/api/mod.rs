@@ -14,6 +14,7 @@ mod health;
 mod index;
 pub mod internal;
 mod json;
+pub mod models;
 mod percent;
 mod query;
 mod record;
@@ -42,8 +43,11 @@ use crate::artifact::{Artifact, Filter, Totals};
 
 pub use error::ApiError;
 pub use health::{Health, NotReady};
+pub use models::Registry;
 pub use routes::is_local;
 
+use internal::Internal;
+use models::is_registry;
 use routes::Route;
 
 /// What the local routes ask of the rest of the program.
@@ -67,6 +71,10 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn health(&self) -> Health;
     /// Every metric in the text exposition format.
     fn metrics_text(&self) -> String;
+    /// What the registry of models stands on; without it there is none.
+    fn registry(&self) -> Option<Registry> {
+        None
+    }
     /// Where the blob of `digest` lies or would lie.
     fn storage_path(&self, digest: &Sha256) -> PathBuf;
 }
@@ -77,6 +85,7 @@ pub trait Backend: Clone + Send + Sync + 'static {
 pub struct Api<B> {
     backend: B,
     is_metrics_only: bool,
+    cache: Option<Internal>,
 }
 
 impl<B: Backend> Api<B> {
@@ -85,7 +94,15 @@ impl<B: Backend> Api<B> {
         Self {
             backend,
             is_metrics_only: false,
+            cache: None,
         }
+    }
+
+    /// With the way to bytes, which the routes of the registry hand on to.
+    #[must_use]
+    pub fn with_cache(self, cache: Internal) -> Self {
+        let cache = Some(cache);
+        Self { cache, ..self }
     }
 
     /// Only the routes that a monitor needs: metrics and health.
@@ -106,6 +123,16 @@ impl<B: Backend> Api<B> {
             is_monitoring || !self.is_metrics_only
         };
         routes::route(path).filter(is_served)
+    }
+
+    async fn dispatch(self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
+        let is_registry = !self.is_metrics_only && is_registry(request.uri().path());
+        if let Some(registry) = self.backend.registry().filter(|_| is_registry) {
+            let cache = self.cache.clone();
+            return Registry { cache, ..registry }.serve(request).await;
+        }
+        let (head, _) = request.into_parts();
+        Ok(self.answer(&head).await?)
     }
 
     /// Answers one request. A request body is not read: no route here takes one.
@@ -162,8 +189,7 @@ impl<B: Backend> Service<Request<Body>> for Api<B> {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let api = self.clone();
-        let (head, _) = request.into_parts();
-        Box::pin(async move { Ok(api.answer(&head).await?) })
+        Box::pin(async move { api.dispatch(request).await })
     }
 }
 

@@ -6,7 +6,7 @@ use artifact_cache_layers::{body::BoxError, digest::Sha256};
 
 use super::App;
 use crate::{
-    api::{Backend, Health, NotReady},
+    api::{Backend, Health, NotReady, Registry},
     artifact::{Artifact, Filter, Totals},
     catalog::Change,
 };
@@ -56,6 +56,15 @@ impl Backend for App {
     fn metrics_text(&self) -> String {
         self.observe();
         self.metrics.render()
+    }
+
+    fn registry(&self) -> Option<Registry> {
+        Some(Registry {
+            catalog: self.store.catalog().clone(),
+            store: self.store.clone(),
+            config: self.config(),
+            cache: None,
+        })
     }
 
     fn storage_path(&self, digest: &Sha256) -> PathBuf {

@@ -191,6 +191,7 @@ impl App {
             fetch: new.fetch.clone(),
             cache: new.cache.clone(),
             logging: new.logging.clone(),
+            registry: new.registry.clone(),
             auth: new.auth.clone(),
             ..(*old).clone()
         };

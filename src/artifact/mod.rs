@@ -1,4 +1,9 @@
-//! `Artifact`: what is known of one source URL. Plain values, no I/O.
+//! `Artifact`: what is known of one source URL; the registry's models and events. Plain values, no I/O.
+
+pub mod canonical;
+pub mod event;
+pub mod model;
+pub mod moment;
 
 pub mod file;
 

@@ -6,7 +6,14 @@ use artifact_cache_layers::{
 };
 
 use super::files::FileChange;
-use crate::artifact::file::{File, PointerName};
+use crate::artifact::{
+    event::Event,
+    file::{File, PointerName},
+    model::{
+        Model, Refusal,
+        plan::{Order, Plan},
+    },
+};
 
 /// One atomic change of the catalog.
 #[derive(Clone, Debug)]
@@ -101,6 +108,10 @@ pub enum Change {
     },
     /// Drops unreadable records and derives everything that can be derived from the responses again.
     Reindex,
+    /// A change of the registry of models. That it is refused is an answer, not an error.
+    Registry(Box<Order>),
+    /// A model of another registry with its events; refused when its number or name is taken.
+    ImportModel(Box<Model>, Vec<Event>),
 }
 
 impl Change {
@@ -114,6 +125,8 @@ impl Change {
                 | Self::KeepFile(_)
                 | Self::Point { .. }
                 | Self::Reindex
+                | Self::Registry(_)
+                | Self::ImportModel(..)
                 | Self::PutToken(_)
                 | Self::UseTokens { .. }
         )
@@ -145,7 +158,7 @@ impl From<Addition> for Change {
 }
 
 /// What a change did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Written {
     /// The artifact that was stored, changed or removed; `None` when there was none.
     pub artifact: Option<u64>,
@@ -153,4 +166,6 @@ pub struct Written {
     pub released: Vec<Sha256>,
     /// What a change of a file or a pointer came to; `None` for any other.
     pub file: Option<FileChange>,
+    /// What became of a change of the registry.
+    pub model: Option<Result<Plan, Refusal>>,
 }

@@ -44,6 +44,16 @@ pub(super) struct Tables {
     pub(super) removable: Table,
     /// Artifact id → hits.
     pub(super) hits: Table,
+    /// Model id → model.
+    pub(super) models: Table,
+    /// Name and version → model id; name → the id of its version in production.
+    pub(super) model_names: Table,
+    /// Scope, sort and value of a model, and its id → nothing: the orders that lists are read in.
+    pub(super) model_orders: Table,
+    /// Stage or name → how many models.
+    pub(super) model_counts: Table,
+    /// Model id and event id → event.
+    pub(super) model_events: Table,
     /// Digest → uploaded file.
     pub(super) files: Table,
     /// Run or tokenizer → the file it points to.
@@ -86,7 +96,7 @@ impl Environment {
 }
 
 /// The names of the databases, in the order of the fields of [`Tables`].
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 16] = [
     "meta",
     "responses",
     "artifacts",
@@ -94,6 +104,11 @@ const NAMES: [&str; 11] = [
     "references",
     "removable",
     "hits",
+    "models",
+    "model_names",
+    "model_orders",
+    "model_counts",
+    "model_events",
     "files",
     "pointers",
     "pointed",
@@ -104,32 +119,10 @@ impl Tables {
     fn create(lmdb: &heed::Env<WithTls>) -> Result<Self, CatalogError> {
         let created = lmdb.create_databases_and_commit(lmdb.write_txn()?, |opener, txn| {
             let mut create = |name| opener.create_database::<Bytes, Bytes>(txn, Some(name));
-            let [
-                meta,
-                responses,
-                artifacts,
-                blobs,
-                references,
-                removable,
-                hits,
-                files,
-                pointers,
-                pointed,
-                tokens,
-            ] = NAMES;
-            let created = [
-                create(meta)?,
-                create(responses)?,
-                create(artifacts)?,
-                create(blobs)?,
-                create(references)?,
-                create(removable)?,
-                create(hits)?,
-                create(files)?,
-                create(pointers)?,
-                create(pointed)?,
-                create(tokens)?,
-            ];
+            let mut created = [create(NAMES[0])?; NAMES.len()];
+            for (at, name) in NAMES.into_iter().enumerate().skip(1) {
+                created[at] = create(name)?;
+            }
             upgrade::bring_up_to_date(&created[0], txn)?;
             Ok::<_, CatalogError>(CommitOrAbort::<_, CatalogError>::Commit(created))
         })?;
@@ -149,6 +142,11 @@ impl Tables {
             references,
             removable,
             hits,
+            models,
+            model_names,
+            model_orders,
+            model_counts,
+            model_events,
             files,
             pointers,
             pointed,
@@ -165,6 +163,11 @@ impl Tables {
             references,
             removable,
             hits,
+            models,
+            model_names,
+            model_orders,
+            model_counts,
+            model_events,
             files,
             pointers,
             pointed,

@@ -46,6 +46,12 @@ pub enum CatalogError {
     /// The writer has stopped; nothing can be written any more.
     #[error("catalog is closed")]
     Closed,
+    /// The bytes are those of a model in production, and are kept.
+    #[error("blob {0} is in production")]
+    InProduction(Sha256),
+    /// More changes wait for the writer than it takes in time; the change was not taken.
+    #[error("catalog is busy")]
+    Busy,
     /// The directory or the lock file could not be used.
     #[error("catalog directory {} cannot be used", .path.display())]
     Directory {

@@ -15,6 +15,7 @@ mod error;
 mod files;
 mod hits;
 mod list;
+mod models;
 pub mod operator;
 mod read;
 mod set;
@@ -48,6 +49,7 @@ pub use self::{
     error::CatalogError,
     files::FileChange,
     list::{MAX_LISTED, Page},
+    models::{ModelFilter, ModelSort, ModelStats},
     set::{BlobRecord, Holder, MAX_VARIANTS, MAX_VERSIONS, ResponseSet, Stored},
     tokens::{MAX_TOKENS, TokenRecord},
 };

@@ -1,8 +1,11 @@
 //! The ways to hand the writer a change, and to stop it.
 
-use std::thread::JoinHandle;
+use std::{thread::JoinHandle, time::Duration};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 
 use super::{
     Catalog, CatalogError, Change, Result, Written,
@@ -15,6 +18,17 @@ impl Catalog {
     pub async fn write(&self, change: Change) -> Result<Written> {
         self.ask(|answer| Request::Change(Box::new(change), answer))
             .await
+    }
+
+    /// The same, unless the writer is so busy that the change cannot even be handed over in time; then
+    /// it fails with `Busy` and nothing is changed.
+    pub async fn write_within(&self, limit: Duration, change: Change) -> Result<Written> {
+        let (answer, answered) = oneshot::channel();
+        let request = Request::Change(Box::new(change), answer);
+        let sent = timeout(limit, self.requests()?.send(request)).await;
+        let sent = sent.map_err(|_| CatalogError::Busy)?;
+        sent.map_err(|_| CatalogError::Closed)?;
+        answered.await.map_err(|_| CatalogError::Closed)?
     }
 
     /// The same for threads without a runtime. Panics on an async thread.

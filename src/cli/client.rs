@@ -104,6 +104,20 @@ impl Client {
         Ok(serde_json::from_slice(&text).map_err(ClientError::Malformed)?)
     }
 
+    /// Sends a request without a body and returns the JSON that answers it.
+    pub(super) async fn act(
+        &self,
+        method: Method,
+        target: &str,
+        fields: HeaderMap,
+    ) -> Result<Value, Failure> {
+        let (head, body) = accepted(self.send(method, target, fields).await?)
+            .await?
+            .into_parts();
+        let text = Transfer::of(&head.headers, body).text().await?;
+        Ok(serde_json::from_slice(&text).map_err(ClientError::Malformed)?)
+    }
+
     async fn ask(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, ClientError> {
         within(HEAD, self.pool.request(request))
             .await?

@@ -95,6 +95,8 @@ impl Refusal {
         match self.code() {
             Some("checksum_mismatch") => return Exit::Mismatch,
             Some("policy_denied") => return Exit::Denied,
+            // The state is in the way, no digest: 409 alone stands for a mismatch.
+            Some("conflict") => return Exit::Error,
             // The origin has no such artifact: as good as a miss, and not an outage.
             Some("upstream_error")
                 if matches!(self.body["status_code"].as_u64(), Some(404 | 410)) =>

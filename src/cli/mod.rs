@@ -13,6 +13,7 @@ mod get;
 mod head;
 mod local;
 mod ls;
+mod model;
 mod output;
 mod partial;
 mod remote;
@@ -83,6 +84,9 @@ enum Verb {
     Run(setup::Run),
     /// Print or write the configuration of a tool that is to use the cache
     Setup(setup::Setup),
+    /// The registry of models
+    #[command(subcommand)]
+    Model(model::Model),
     /// Check or show the configuration
     #[command(subcommand)]
     Config(config::Config),
@@ -146,6 +150,7 @@ impl Cli {
             Some(Verb::Env(env)) => env.run(settings, out),
             Some(Verb::Run(run)) => run.run(settings),
             Some(Verb::Setup(setup)) => setup.run(settings, out),
+            Some(Verb::Model(model)) => wait(model.run(out)),
             Some(Verb::Config(config)) => config.run(settings, out),
             Some(Verb::Ca(ca)) => ca.run(settings, out),
             Some(Verb::Completions(completions)) => completions.run(out),
@@ -179,6 +184,7 @@ impl Verb {
             Self::Stats(verb) => verb.remote.json,
             Self::Verify(verb) => verb.json,
             Self::Fsck(verb) => verb.json,
+            Self::Model(verb) => verb.is_json(),
             Self::Config(verb) => verb.is_json(),
             Self::Ca(verb) => verb.is_json(),
             Self::Token(verb) => verb.is_json(),

@@ -41,24 +41,7 @@ impl Remote {
     }
 
     pub(super) fn base(&self) -> Result<Url, Failure> {
-        let text = self
-            .server
-            .clone()
-            .or_else(|| environment("ARTIFACT_CACHE_URL"))
-            .unwrap_or_else(|| DEFAULT_URL.into());
-        let base = Url::parse(&text)
-            .map_err(|error| Failure::Usage(format!("'{text}' is not a server's URL: {error}")))?;
-        if !matches!(base.scheme(), "http" | "https") || !base.has_host() {
-            return Err(Failure::Usage(format!(
-                "'{text}' is not a server's URL: expected http://host:port"
-            )));
-        }
-        if !base.username().is_empty() || base.password().is_some() {
-            return Err(Failure::Usage(
-                "a server's URL takes no user name or password; use --token-file".into(),
-            ));
-        }
-        Ok(base)
+        server(self.server.clone())
     }
 
     fn token(&self) -> Result<Option<HeaderValue>, Failure> {
@@ -86,6 +69,26 @@ pub(super) fn bearer(token: &str) -> Result<HeaderValue, Failure> {
         .map_err(|_| Failure::Usage("the token has characters that no token may have".into()))?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+/// The address of a server: the one that was named, the environment's, or the default.
+pub(super) fn server(named: Option<String>) -> Result<Url, Failure> {
+    let text = named
+        .or_else(|| environment("ARTIFACT_CACHE_URL"))
+        .unwrap_or_else(|| DEFAULT_URL.into());
+    let base = Url::parse(&text)
+        .map_err(|error| Failure::Usage(format!("'{text}' is not a server's URL: {error}")))?;
+    if !matches!(base.scheme(), "http" | "https") || !base.has_host() {
+        return Err(Failure::Usage(format!(
+            "'{text}' is not a server's URL: expected http://host:port"
+        )));
+    }
+    if !base.username().is_empty() || base.password().is_some() {
+        return Err(Failure::Usage(
+            "a server's URL takes no user name or password; use --token-file".into(),
+        ));
+    }
+    Ok(base)
 }
 
 /// A variable that is set and not empty.

@@ -41,7 +41,7 @@ impl Rm {
             printable(record["source_url"].as_str().unwrap_or_default())
         );
         if !self.dry_run {
-            self.confirm(&name)?;
+            confirm(&name, self.yes)?;
             remove(&client, &record["id"]).await?;
         }
         if self.remote.json {
@@ -57,25 +57,26 @@ impl Rm {
         };
         out.line(&format!("{done} {name}"))
     }
+}
 
-    fn confirm(&self, name: &str) -> Result<(), Failure> {
-        if self.yes {
-            return Ok(());
-        }
-        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-            let message = "nobody to ask on this input: pass --yes to remove, --dry-run to look";
-            return Err(Failure::Usage(message.into()));
-        }
-        let mut answer = String::new();
-        write!(io::stderr(), "remove {name}? [y/N] ").map_err(Failure::Output)?;
-        io::stdin()
-            .lock()
-            .read_line(&mut answer)
-            .map_err(Failure::Output)?;
-        match answer.trim() {
-            "y" | "Y" | "yes" => Ok(()),
-            _ => Err(Failure::Declined),
-        }
+/// Asks on a terminal; everywhere else the answer must have been given already.
+pub(super) fn confirm(name: &str, is_confirmed: bool) -> Result<(), Failure> {
+    if is_confirmed {
+        return Ok(());
+    }
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        let message = "nobody to ask on this input: pass --yes to remove, --dry-run to look";
+        return Err(Failure::Usage(message.into()));
+    }
+    let mut answer = String::new();
+    write!(io::stderr(), "remove {name}? [y/N] ").map_err(Failure::Output)?;
+    io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .map_err(Failure::Output)?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(Failure::Declined),
     }
 }
 

@@ -47,7 +47,7 @@ fn old_names(
         let value = variables
             .iter()
             .rev()
-            .find(|(name, value)| name == old && !value.is_empty());
+            .find(|(name, value)| name == old && (!value.is_empty() || legacy::may_be_empty(old)));
         let setting = settings.iter().find(|setting| setting.path == path);
         if let (Some((name, value)), Some(setting)) = (value, setting)
             && let Some(value) = legacy::translated(path, value)

@@ -193,6 +193,7 @@ fn merge(layers: &[Layer], problems: &mut Problems) -> Option<Config> {
 
 fn settled(mut config: Config) -> Config {
     config.storage.settle();
+    config.registry.settle();
     config
 }
 

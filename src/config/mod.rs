@@ -25,6 +25,7 @@ pub mod origin;
 pub mod problem;
 pub mod proxy;
 pub mod reference;
+pub mod registry;
 pub mod resolve;
 pub mod secret;
 pub mod server;
@@ -67,6 +68,8 @@ section! {
         pub egress: egress::Egress = egress::Egress::default(),
         /// The forward proxy.
         pub proxy: proxy::Proxy = proxy::Proxy::default(),
+        /// The registry of models.
+        pub registry: registry::Registry = registry::Registry::default(),
         /// Prefixes that stand for upstream base URLs.
         pub mirror: mirror::Mirror = mirror::Mirror::default(),
         /// Verified local paths of artifacts, `POST /resolve`.
@@ -101,6 +104,7 @@ impl Config {
         self.egress.check(&mut problems);
         self.proxy.check(&self.egress, &mut problems);
         self.intercept.check(&self.proxy, &mut problems);
+        self.registry.check(&mut problems);
         self.mirror.check(&mut problems);
         self.files.check(&mut problems);
         problems.into_result()

@@ -68,6 +68,7 @@ impl Error {
         match self {
             Self::InvalidInput { message }
             | Self::Absent { message }
+            | Self::PreconditionFailed { message }
             | Self::Conflict { message } => {
                 let shown = message.chars().filter(|c| !c.is_control());
                 shown.take(LONGEST_MESSAGE).collect()
@@ -76,6 +77,8 @@ impl Error {
             Self::DigestMismatch { algorithm, .. } => {
                 format!("The {algorithm} of the upload is not the announced one")
             }
+            Self::TooLong { limit, what } => format!("{what} too large (max {limit} bytes)"),
+            Self::InvalidKey { detail } | Self::NotConfigured { detail } => (*detail).into(),
             Self::PayloadTooLarge { limit } => format!("More than {limit} bytes are not accepted"),
             _ => self.entry().title.into(),
         }
@@ -135,7 +138,9 @@ impl Error {
                 ("expected", expected.as_str().into()),
                 ("actual", actual.as_str().into()),
             ],
-            Self::PayloadTooLarge { limit } => vec![("limit", (*limit).into())],
+            Self::PayloadTooLarge { limit } | Self::TooLong { limit, .. } => {
+                vec![("limit", (*limit).into())]
+            }
             _ => Vec::new(),
         }
     }

@@ -162,6 +162,32 @@ pub enum Error {
         /// When asking again may help.
         retry_after: Duration,
     },
+    /// No key of the registry, or not one of ours.
+    #[error("not let in: {detail}")]
+    InvalidKey {
+        /// What is wrong, for the client.
+        detail: &'static str,
+    },
+    /// The route needs a key, and the configuration has none.
+    #[error("no keys are configured")]
+    NotConfigured {
+        /// What is to be configured.
+        detail: &'static str,
+    },
+    /// The resource is not in the state that the client demanded (RFC 9110 §13).
+    #[error("precondition failed: {message}")]
+    PreconditionFailed {
+        /// What was demanded.
+        message: String,
+    },
+    /// A part of a request is longer than its route takes.
+    #[error("{what} of more than {limit} bytes")]
+    TooLong {
+        /// The limit in bytes.
+        limit: u64,
+        /// What is too long, for the client.
+        what: &'static str,
+    },
     /// `Cache-Control: only-if-cached`, and it is not.
     #[error("not stored, and the client wants nothing from the origin")]
     OnlyIfCached,

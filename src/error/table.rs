@@ -52,6 +52,14 @@ table! {
         "A parameter is invalid", "Client: correct the parameter as `reason` says.";
     UnknownParameter: "unknown_parameter", BAD_REQUEST, "http_request_error",
         "A parameter is unknown", "Client: percent-encode the value of `url`, or use the path form `/fetch/https/host/path?query`.";
+    InvalidKey: "unauthorized", UNAUTHORIZED, "http_request_denied",
+        "A key is needed", "Client: send a valid key in `X-API-Key` or as `Authorization: Bearer`.";
+    NotConfigured: "not_configured", SERVICE_UNAVAILABLE, "proxy_internal_response",
+        "No key is configured", "Operator: configure what `detail` names; without a key nobody is let in.";
+    PreconditionFailed: "precondition_failed", PRECONDITION_FAILED, "proxy_internal_response",
+        "The resource has changed", "Client: read the resource again and repeat the change on what it is now.";
+    TooLong: "payload_too_large", PAYLOAD_TOO_LARGE, "http_request_error",
+        "The request is too large", "Client: send less. Operator: raise the limit that `limit` shows if such requests are legitimate.";
     BadRequest: "bad_request", BAD_REQUEST, "http_request_error",
         "The request is malformed", "Client: send HTTP/1.1 as RFC 9112 defines it. Operator: look for a broken proxy in between, or an attempt to smuggle requests.";
     Unauthorized: "unauthorized", UNAUTHORIZED, "http_request_denied",

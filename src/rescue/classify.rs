@@ -16,6 +16,7 @@ use artifact_cache_layers::{
 
 use crate::{
     api::ApiError,
+    catalog::CatalogError,
     error::{Error, Unavailable},
     upstream::{BadRedirect, Reason, UpstreamFailure},
 };
@@ -46,6 +47,10 @@ pub(super) fn source_url(chain: Chain<'_>) -> Option<String> {
 fn own(chain: Chain<'_>) -> Option<Error> {
     if let Some(error) = cause_of::<Error>(chain) {
         return Some(error.clone());
+    }
+    if let Some(CatalogError::InProduction(digest)) = cause_of(chain) {
+        let message = format!("Artifact {digest} is in production; demote its model first");
+        return Some(Error::Conflict { message });
     }
     Some(match cause_of::<ApiError>(chain)? {
         ApiError::NoRoute | ApiError::NoArtifact(_) => Error::NotFound,

@@ -25,6 +25,7 @@ mod invalidate;
 mod logs;
 mod manage;
 mod mirror;
+mod models;
 mod operate;
 mod parent;
 mod range;

@@ -107,6 +107,14 @@ pub(in crate::catalog) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Res
     exactly(versioned(bytes)?)
 }
 
+/// The record that `bytes` begin with; what follows is not looked at.
+pub(in crate::catalog) fn decode_beginning<'a, T: Deserialize<'a>>(
+    bytes: &'a [u8],
+) -> Result<T, Malformed> {
+    let taken = postcard::take_from_bytes(versioned(bytes)?);
+    taken.map(|(record, _)| record).map_err(Malformed::Encoding)
+}
+
 fn versioned(bytes: &[u8]) -> Result<&[u8], Malformed> {
     match bytes {
         [VERSION, rest @ ..] => Ok(rest),

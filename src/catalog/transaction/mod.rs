@@ -2,6 +2,7 @@
 //! `remove`, `reindex`; each keeps the derived tables and the totals in step with the responses.
 
 mod files;
+mod registry;
 mod reindex;
 mod remove;
 mod store;
@@ -73,6 +74,8 @@ impl<'e> Transaction<'e> {
             Change::RemoveToken { id } => self.remove_token(id),
             Change::UseTokens { uses } => self.use_tokens(uses),
             Change::Reindex => self.reindex(),
+            Change::Registry(order) => self.registry(order),
+            Change::ImportModel(model, events) => self.import_model(model, events),
         }
     }
 

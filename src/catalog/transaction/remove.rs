@@ -3,7 +3,7 @@
 
 use artifact_cache_layers::{digest::Sha256, semantics::cache_key::CacheKey};
 
-use super::{Result, Transaction, Written, codec};
+use super::{CatalogError, Result, Transaction, Written, codec};
 use crate::catalog::{
     codec::nanoseconds,
     read::{key_of, reference_key},
@@ -23,10 +23,16 @@ impl Transaction<'_> {
     }
 
     pub(super) fn remove_artifact(&mut self, id: u64) -> Result<Written> {
-        match self.tables.artifact_record(&self.txn, id)? {
-            Some(record) => self.remove_url(&key_of(record.key)),
-            None => Ok(Written::default()),
+        let record = self.tables.artifact_record(&self.txn, id)?;
+        let Some(key) = record.map(|record| key_of(record.key)) else {
+            return Ok(Written::default());
+        };
+        for digest in self.set(&key)?.iter().flat_map(ResponseSet::digests) {
+            if self.tables.is_in_production(&self.txn, &digest)? {
+                return Err(CatalogError::InProduction(digest));
+            }
         }
+        self.remove_url(&key)
     }
 
     pub(super) fn remove_url(&mut self, key: &CacheKey) -> Result<Written> {
@@ -41,6 +47,7 @@ impl Transaction<'_> {
         Ok(Written {
             artifact: Some(set.id),
             released,
+            model: None,
             file: None,
         })
     }
@@ -65,6 +72,7 @@ impl Transaction<'_> {
         Ok(Written {
             artifact: None,
             released: vec![*digest],
+            model: None,
             file: None,
         })
     }

@@ -23,6 +23,17 @@ pub(super) fn errors() -> Vec<Error> {
         },
         Error::PayloadTooLarge { limit: 10 },
         Error::RangeNotSatisfiable { length: 10 },
+        Error::InvalidKey {
+            detail: "Missing API key",
+        },
+        Error::NotConfigured { detail: "no keys" },
+        Error::PreconditionFailed {
+            message: text("changed"),
+        },
+        Error::TooLong {
+            limit: 10,
+            what: "Request body",
+        },
     ]
 }
 

@@ -1,0 +1,81 @@
+//! `/openapi.json` describes what there is: its paths, methods, bodies and answers.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::*;
+
+/// Every reference in a document.
+fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
+    match value {
+        Value::Object(object) => {
+            found.extend(object.get("$ref").and_then(Value::as_str));
+            object.values().for_each(|value| references(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_description_is_whole_and_needs_no_key() {
+    let cache = started();
+    let response = cache.get("/openapi.json");
+    assert_eq!(response.status(), 200);
+    let document = response.json();
+    assert_eq!(document["openapi"], "3.1.0");
+    let mut found = BTreeSet::new();
+    references(&document, &mut found);
+    assert!(found.len() > 3, "{found:?}");
+    for reference in found {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(document.pointer(pointer).is_some(), "{reference}");
+    }
+    let properties = &document["components"]["schemas"]["Model"]["properties"];
+    assert_eq!(keys_of(properties), KEYS);
+}
+
+#[test]
+fn every_described_method_is_there_and_no_other() {
+    let cache = started();
+    let document = cache.get("/openapi.json").json();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let filled = path
+            .replace("{model_id}", "1")
+            .replace("{status}", "staging")
+            .replace(['{', '}'], "");
+        let refused = call(&cache, "PUT", &filled, &Value::Null);
+        assert_eq!(refused.status(), 405, "{path}");
+        let allowed = refused.value("allow").unwrap().to_ascii_lowercase();
+        let allowed: BTreeSet<_> = allowed.split(", ").filter(|name| *name != "head").collect();
+        let described: BTreeSet<_> = operations
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        assert_eq!(described, allowed, "{path}");
+    }
+}
+
+#[test]
+fn the_described_fields_are_the_ones_that_are_taken() {
+    let cache = started();
+    let document = cache.get("/openapi.json").json();
+    let schema = &document["components"]["schemas"]["CreateModel"];
+    assert_eq!(schema["additionalProperties"], false);
+    let required: BTreeSet<_> = schema["required"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|name| name.as_str().unwrap())
+        .collect();
+    assert_eq!(required, BTreeSet::from(["name", "version"]));
+    for field in keys_of(&schema["properties"]) {
+        // Nothing is an unknown field, and nothing has an object for its value but these.
+        let response = call(&cache, "POST", "/models", &serde_json::json!({field: [{}]}));
+        assert_eq!(response.status(), 422);
+        assert!(!response.text().contains("extra_forbidden"), "{field}");
+    }
+}
