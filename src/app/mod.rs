@@ -23,7 +23,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{open::StartError, run::run};
 use crate::{
-    access::Gate, config::Config, proxy::Tunnel, store::Store, telemetry::metrics::Metrics,
+    access::Gate,
+    config::{Config, classes::Classifier},
+    proxy::Tunnel,
+    store::Store,
+    telemetry::metrics::Metrics,
     upstream::Upstreams,
 };
 
@@ -43,6 +47,8 @@ pub struct App {
     pub store: Store,
     /// The egress rule.
     pub egress: Arc<EgressPolicy>,
+    /// The classes of URLs.
+    pub classifier: Classifier,
     /// What `/mirror/<name>/` stands for.
     pub mirrors: Mirrors,
     /// The way out.

@@ -68,9 +68,10 @@ impl App {
     ) -> Result<Self, StartError> {
         let (clock, tasks) = (Clock::system(), TaskTracker::new());
         let stop = CancellationToken::new();
-        let rules = Arc::new(ArcSwap::from_pointee(glue::rules(&config, &clock, &tasks)));
-        let mirrors = config.mirror.mirrors();
-        let mirrors = mirrors.map_err(|error| StartError::Setting(error.into()))?;
+        let classifier = config.classes.classifier().map_err(setting)?;
+        let rules = glue::rules(&config, &classifier, &clock, &tasks);
+        let rules = Arc::new(ArcSwap::from_pointee(rules));
+        let mirrors = config.mirror.mirrors().map_err(setting)?;
         let rule = glue::egress(&config.egress, addresses).map_err(StartError::Setting)?;
         let egress = Arc::new(glue::with_mirrors(rule.clone(), &mirrors));
         let tunnel_ports = glue::ports(&config.proxy.connect_ports).map_err(StartError::Setting)?;
@@ -81,21 +82,19 @@ impl App {
         let observers = Arc::new(Observers::new(metrics.clone()));
         let upstreams = Upstreams::new(&config.upstream, guard)?
             .observed_by(observers.clone())
+            .following_presigned(config.classes.presigned)
             .timed_by(clock.clone());
-        let tunnels = Tunnel::new(
-            &config.proxy,
-            upstreams.dialer(),
-            tasks.clone(),
-            stop.clone(),
-        )
-        .map_err(|error| StartError::Setting(error.into()))?
-        .observed_by(observers);
+        let dialer = upstreams.dialer();
+        let tunnels = Tunnel::new(&config.proxy, dialer, tasks.clone(), stop.clone())
+            .map_err(setting)?
+            .observed_by(observers);
         let store = open_store(&config, &clock, &rules, &metrics, &tasks)?;
         let keyring = Keyring::open(store.catalog().clone())?;
         let gate = Gate::new(config.auth.clone(), keyring, clock);
         Ok(Self {
             config: Arc::new(ArcSwap::from_pointee(config)),
             rules,
+            classifier,
             gate,
             store,
             egress,
@@ -108,6 +107,10 @@ impl App {
             addresses: addresses.into(),
         })
     }
+}
+
+fn setting(error: impl Into<BoxError>) -> StartError {
+    StartError::Setting(error.into())
 }
 
 fn open_store(

@@ -8,6 +8,7 @@ pub mod setting;
 
 pub mod auth;
 pub mod cache;
+pub mod classes;
 pub mod egress;
 mod environment;
 pub mod fetch;
@@ -57,6 +58,8 @@ section! {
         pub fetch: fetch::Fetch = fetch::Fetch::default(),
         /// What is stored and reused.
         pub cache: cache::Cache = cache::Cache::default(),
+        /// Classes of resources, by path.
+        pub classes: classes::Classes = classes::Classes::default(),
         /// Which origins may be reached.
         pub egress: egress::Egress = egress::Egress::default(),
         /// The forward proxy.
@@ -92,6 +95,7 @@ impl Config {
         self.egress.check(&mut problems);
         self.proxy.check(&self.egress, &mut problems);
         self.mirror.check(&mut problems);
+        self.classes.check(&mut problems);
         self.files.check(&mut problems);
         problems.into_result()
     }

@@ -8,6 +8,7 @@ use artifact_cache_layers::{
     failure::TooLarge,
     semantics::{
         cache_key::{self, CacheKey},
+        class::Class,
         storable::{NotStored, Storable, storable},
         stored_response::fields_to_store,
         validation::strong_validator,
@@ -119,7 +120,12 @@ impl Store {
                 Err(Uncached::Status)
             };
         }
-        match storable(request, response, &self.rules().http) {
+        let rules = self.rules();
+        let class = (rules.class)(&target.uri);
+        if class == Class::Bypass {
+            return Err(Uncached::Bypass);
+        }
+        match storable(request, response, &rules.policy(class)) {
             Storable::Store => Ok(()),
             Storable::DoNot(reason) => Err(uncached(reason)),
         }
@@ -241,6 +247,7 @@ fn uncached(reason: NotStored) -> Uncached {
         NotStored::VaryStar => Uncached::Vary,
         NotStored::NotFresh => Uncached::Useless,
         NotStored::Partial => Uncached::Partial,
+        NotStored::SetCookie => Uncached::SetCookie,
         _ => Uncached::Other,
     }
 }

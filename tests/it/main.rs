@@ -9,6 +9,7 @@
 mod access;
 mod cas;
 mod catalog;
+mod classes;
 mod cli;
 mod collapse;
 mod config;
