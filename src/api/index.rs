@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{ApiError, answer};
 
-const ROUTES: [(&str, &str); 11] = [
+const ROUTES: [(&str, &str); 13] = [
     (
         "/fetch?url={url}&sha256={digest}",
         "an artifact, from the store or its origin",
@@ -27,6 +27,11 @@ const ROUTES: [(&str, &str); 11] = [
         "what is stored: limit, cursor, host, prefix, sha256, q, count",
     ),
     ("/api/artifacts/{id}", "one artifact; DELETE removes it"),
+    (
+        "/api/v1/explain?url={url}",
+        "its class, key and freshness, and what a request would do",
+    ),
+    ("/mirror/{name}/{path}", "below a configured base URL"),
     ("/api/stats", "sums over the store"),
     ("/health", "state and version"),
     ("/healthz", "alive"),

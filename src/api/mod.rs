@@ -6,6 +6,7 @@ mod answer;
 mod artifacts;
 pub mod cas;
 mod error;
+mod explain;
 mod export;
 #[cfg(test)]
 mod fake;
@@ -31,6 +32,7 @@ use std::{
 use artifact_cache_layers::{
     body::{Body, BoxError},
     digest::Sha256,
+    semantics::target_uri::TargetUri,
 };
 use http::{Method, Request, Response, request::Parts};
 use tower::Service;
@@ -38,6 +40,7 @@ use tower::Service;
 use crate::artifact::{Artifact, Filter, Totals};
 
 pub use error::ApiError;
+pub use explain::{Explanation, StoredVariant};
 pub use health::{Health, NotReady};
 pub use routes::is_local;
 
@@ -64,6 +67,8 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn health(&self) -> Health;
     /// Every metric in the text exposition format.
     fn metrics_text(&self) -> String;
+    /// What is made of a URL.
+    fn explain(&self, uri: &TargetUri) -> Result<Explanation, BoxError>;
     /// Where the blob of `digest` lies or would lie.
     fn storage_path(&self, digest: &Sha256) -> PathBuf;
 }
@@ -135,6 +140,7 @@ impl<B: Backend> Api<B> {
                 backend.settle().await;
                 artifacts::show(backend, id)
             }
+            Route::Explain => explain::show(backend, request),
             Route::Metrics => Ok(answer::metrics(backend.metrics_text())),
         }
     }

@@ -35,6 +35,11 @@ pub(super) fn egress(settings: &Egress, own: &[SocketAddr]) -> Result<EgressPoli
     Ok(EgressPolicy::new(rules).with_own_addresses(own))
 }
 
+/// What stands for which origin.
+pub(super) fn mirrors(config: &Config) -> Result<Mirrors, BoxError> {
+    config.mirror.mirrors().map_err(Into::into)
+}
+
 /// The same rule for requests, which may also go to what a mirror stands for. Tunnels may not.
 pub(super) fn with_mirrors(policy: EgressPolicy, mirrors: &Mirrors) -> EgressPolicy {
     mirrors.bases().fold(policy, |policy, base| {

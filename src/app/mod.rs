@@ -2,7 +2,9 @@
 //! listeners, runs the jobs, and drains when it is told to stop.
 
 mod backend;
+mod certificates;
 mod doorkeeping;
+mod explain;
 mod glue;
 mod jobs;
 mod observers;

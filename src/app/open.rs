@@ -14,6 +14,7 @@ use crate::{
     clock::Clock,
     config::{Config, storage::Storage},
     proxy::Tunnel,
+    server::InvalidTls,
     store::{
         Parts, Store,
         commit::Committer,
@@ -43,6 +44,9 @@ pub enum StartError {
     /// The settings of the way out cannot be put to use.
     #[error("cannot prepare requests to origins")]
     Upstream(#[from] InvalidUpstream),
+    /// Certificates of listeners cannot be put to use.
+    #[error("cannot use the certificates of `tls`")]
+    Tls(#[from] InvalidTls),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
@@ -71,7 +75,7 @@ impl App {
         let classifier = config.classes.classifier().map_err(setting)?;
         let rules = glue::rules(&config, &classifier, &clock, &tasks);
         let rules = Arc::new(ArcSwap::from_pointee(rules));
-        let mirrors = config.mirror.mirrors().map_err(setting)?;
+        let mirrors = glue::mirrors(&config).map_err(StartError::Setting)?;
         let rule = glue::egress(&config.egress, addresses).map_err(StartError::Setting)?;
         let egress = Arc::new(glue::with_mirrors(rule.clone(), &mirrors));
         let tunnel_ports = glue::ports(&config.proxy.connect_ports).map_err(StartError::Setting)?;

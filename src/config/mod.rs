@@ -30,6 +30,7 @@ pub mod server;
 pub mod show;
 pub mod storage;
 mod suggest;
+pub mod tls;
 mod typed;
 pub mod units;
 pub mod upstream;
@@ -48,6 +49,8 @@ section! {
         pub server: server::Server = server::Server::default(),
         /// Who may use the cache.
         pub auth: auth::Auth = auth::Auth::default(),
+        /// Certificates of listeners that speak TLS.
+        pub tls: tls::Tls = tls::Tls::default(),
         /// Where artifacts and the catalog are kept.
         pub storage: storage::Storage = storage::Storage::default(),
         /// Log output.
@@ -89,6 +92,7 @@ impl Config {
     pub fn validate(&self) -> Result<(), Vec<Problem>> {
         let mut problems = Problems::default();
         self.server.check(&self.metrics, &mut problems);
+        self.tls.check(&self.server, &mut problems);
         self.storage.check(&mut problems);
         self.logging.check(&mut problems);
         self.upstream.check(&mut problems);

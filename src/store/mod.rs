@@ -11,6 +11,7 @@ mod kept;
 pub mod lookup;
 mod pending;
 pub mod reap;
+mod refusals;
 mod repeat;
 pub mod sweep;
 pub mod verify;
@@ -32,6 +33,7 @@ use self::{
     commit::{Committer, Verified},
     kept::KeptPartials,
     pending::{Commit, Pending},
+    refusals::Refusals,
     view::Views,
 };
 use crate::{
@@ -66,6 +68,7 @@ struct Shared {
     parts: Parts,
     pending: Pending,
     kept: KeptPartials,
+    refusals: Refusals,
     views: Views,
     started: SystemTime,
 }
@@ -86,6 +89,7 @@ impl Store {
             parts,
             pending: Pending::default(),
             kept,
+            refusals: Refusals::default(),
         }))
     }
 
@@ -138,6 +142,12 @@ impl Store {
 
     fn views(&self) -> &Views {
         &self.0.views
+    }
+
+    /// Why the latest answer for `key` was not stored, if one was not and that is remembered.
+    #[must_use]
+    pub fn refusal(&self, key: &CacheKey) -> Option<&'static str> {
+        self.0.refusals.find(key)
     }
 
     fn kept_partials(&self) -> &KeptPartials {

@@ -207,6 +207,18 @@ label! {
 }
 
 label! {
+    /// How a TLS handshake with a client ended.
+    pub enum Handshake in "outcome" {
+        /// With a certificate.
+        Full = "full",
+        /// With a ticket of an earlier connection.
+        Resumed = "resumed",
+        /// Not.
+        Failed = "failed",
+    }
+}
+
+label! {
     /// The direction of bytes in a tunnel.
     pub enum Direction in "direction" {
         /// From the client to the origin.
