@@ -91,7 +91,7 @@ impl Scheme {
     fn kept<'a>(&self, parameter: &'a str) -> Option<&'a str> {
         let name = name_of(parameter);
         let is = |known: &&str| name.eq_ignore_ascii_case(known);
-        if self.marks.first().is_some_and(is_same(name)) {
+        if self.marks.first().is_some_and(is) {
             // The name with its `=`.
             return parameter.get(..=name.len());
         }
@@ -102,10 +102,6 @@ impl Scheme {
         let is_part = is_prefixed || self.marks.iter().any(is) || self.parts.iter().any(is);
         (!is_part).then_some(parameter)
     }
-}
-
-fn is_same<'a>(name: &'a str) -> impl Fn(&&str) -> bool + 'a {
-    move |known| name.eq_ignore_ascii_case(known)
 }
 
 fn name_of(parameter: &str) -> &str {

@@ -172,9 +172,7 @@ fn usefulness_obstacle(
     let is_explicit = freshness::is_explicit(directives, &response.headers);
     let has_validator = Validators::of(&response.headers).any();
     let is_immutable = policy.is_immutable && response.status == StatusCode::OK;
-    let is_usable = if is_immutable {
-        !directives.no_cache() || has_validator
-    } else if is_explicit {
+    let is_usable = if is_immutable || is_explicit {
         has_validator || !directives.no_cache()
     } else {
         has_validator && freshness::may_be_heuristic(directives, response.status, policy)
