@@ -55,6 +55,16 @@ fn what_is_said_of_a_url_is_what_a_request_does() {
         cache.proxy_get(&url, &[]);
         assert_eq!(origin.hits(path) == asked, next == "hit", "{path}");
     }
+}
+
+#[test]
+fn what_is_stored_is_told_with_its_freshness() {
+    let (cache, origin) = (Cache::start(), Origin::start());
+    let reply = Reply::ok(Content::literal("artifact"))
+        .field("Cache-Control", "max-age=60")
+        .field("ETag", "\"e\"");
+    origin.route("/fresh", reply);
+    cache.proxy_get(&origin.url("/fresh"), &[]);
     let stored = &explained(&cache, &origin.url("/fresh"))["stored"][0];
     assert_eq!(
         (&stored["status"], &stored["etag"]),
