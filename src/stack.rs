@@ -74,7 +74,11 @@ pub fn edge(app: &App) -> Edge {
         .layer(RescueLayer::new(Rescuer::new(app.metrics.clone()))) // below: errors; above: only responses
         .layer(LimitLayer::new(app.config().server.max_requests)) // sheds load, streaming bodies included
         .layer(ValidateLayer::new(app.pseudonym().as_ref()).with_limits(app.request_limits())) // framing, fields, loops
-        .layer(TargetLayer::new(app.own_names()).with_mirrors(app.mirrors.clone())) // what is asked for, and by which rules
+        .layer(
+            TargetLayer::new(app.own_names())
+                .with_mirrors(app.mirrors.clone())
+                .with_presigned(app.config().classes.presigned),
+        ) // what is asked for, and by which rules
         .layer(AccessLayer::new(app.gate.clone())) // who may do that
         .layer(CasLayer::new(app.store.clone())) // a digest is a target too
         .service(Steer::new(

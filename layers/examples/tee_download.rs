@@ -42,6 +42,7 @@ async fn main() -> Result<(), BoxError> {
 
     let mut request = Request::get("http://example.com/artifact").body(Body::empty())?;
     request.extensions_mut().insert(Target {
+        signed: None,
         uri: "http://example.com/artifact".parse()?,
         mode: Mode::Internal,
         expect: None,

@@ -7,14 +7,26 @@ use crate::{digest::Sha256, semantics::target_uri::TargetUri};
 #[cfg(feature = "semantics")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// The absolute target URI.
+    /// The absolute target URI, without its signature when it is presigned: what it is stored and logged
+    /// under.
     pub uri: TargetUri,
+    /// The URI to ask for, when it is another one.
+    pub signed: Option<TargetUri>,
     /// Which way the request came in.
     pub mode: Mode,
     /// The digest that the body must have; the request is refused rather than answered with others.
     pub expect: Option<Sha256>,
     /// When the answer to an explicit request may begin.
     pub delivery: Delivery,
+}
+
+#[cfg(feature = "semantics")]
+impl Target {
+    /// The URI to ask the origin for.
+    #[must_use]
+    pub fn address(&self) -> &TargetUri {
+        self.signed.as_ref().unwrap_or(&self.uri)
+    }
 }
 
 /// The way a request came in.

@@ -69,6 +69,7 @@ impl<S> Cas<S> {
         let uri = holder.ok_or(Error::NotFound)?.uri.clone();
         let (mode, delivery) = (Mode::Explicit, Delivery::Hold);
         Ok(Some(Target {
+            signed: None,
             uri,
             mode,
             expect: Some(digest),

@@ -9,11 +9,12 @@ use std::{
 use artifact_cache_layers::{
     body::{Body, BoxError},
     digest::Sha256,
+    semantics::target_uri::TargetUri,
 };
 use http::{Request, Response, request::Parts};
 use http_body_util::BodyExt as _;
 
-use super::{Backend, Health, NotReady};
+use super::{Backend, Explanation, Health, NotReady};
 use crate::artifact::{Artifact, Filter, Totals, Version};
 
 /// Artifacts 1 to n, all of the same ten bytes.
@@ -93,6 +94,13 @@ impl Backend for Memory {
             allow_local_paths: false,
             not_ready: self.not_ready,
         }
+    }
+
+    fn explain(&self, uri: &TargetUri) -> Result<Explanation, BoxError> {
+        Ok(Explanation {
+            url: uri.to_string(),
+            ..Explanation::default()
+        })
     }
 
     fn metrics_text(&self) -> String {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{ApiError, answer};
 
-const ROUTES: [(&str, &str); 16] = [
+const ROUTES: [(&str, &str); 18] = [
     (
         "/fetch?url={url}&sha256={digest}",
         "an artifact, from the store or its origin",
@@ -39,6 +39,11 @@ const ROUTES: [(&str, &str); 16] = [
         "what is stored: limit, cursor, host, prefix, sha256, q, count",
     ),
     ("/api/artifacts/{id}", "one artifact; DELETE removes it"),
+    (
+        "/api/v1/explain?url={url}",
+        "its class, key and freshness, and what a request would do",
+    ),
+    ("/mirror/{name}/{path}", "below a configured base URL"),
     ("/api/stats", "sums over the store"),
     (
         "/models",

@@ -32,6 +32,7 @@ impl Internal {
         let mut request = Request::new(Body::empty());
         *request.uri_mut() = uri.to_uri();
         request.extensions_mut().insert(Target {
+            signed: None,
             uri: uri.clone(),
             mode: Mode::Internal,
             expect: Some(expect),

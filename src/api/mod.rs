@@ -6,6 +6,7 @@ mod answer;
 mod artifacts;
 pub mod cas;
 mod error;
+mod explain;
 mod export;
 #[cfg(test)]
 mod fake;
@@ -35,6 +36,7 @@ use std::{
 use artifact_cache_layers::{
     body::{Body, BoxError},
     digest::Sha256,
+    semantics::target_uri::TargetUri,
 };
 use http::{Method, Request, Response, request::Parts};
 use tower::Service;
@@ -42,6 +44,7 @@ use tower::Service;
 use crate::artifact::{Artifact, Filter, Totals};
 
 pub use error::ApiError;
+pub use explain::{Explanation, StoredVariant};
 pub use health::{Health, NotReady};
 pub use models::Registry;
 pub use routes::is_local;
@@ -75,6 +78,8 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn registry(&self) -> Option<Registry> {
         None
     }
+    /// What is made of a URL.
+    fn explain(&self, uri: &TargetUri) -> Result<Explanation, BoxError>;
     /// Where the blob of `digest` lies or would lie.
     fn storage_path(&self, digest: &Sha256) -> PathBuf;
 }
@@ -166,6 +171,7 @@ impl<B: Backend> Api<B> {
                 backend.settle().await;
                 artifacts::show(backend, id)
             }
+            Route::Explain => explain::show(backend, request),
             Route::Metrics => Ok(answer::metrics(backend.metrics_text())),
         }
     }

@@ -12,6 +12,8 @@ pub(super) enum Route<'a> {
     Artifacts,
     /// One artifact, with the text that stands for its number.
     Artifact(&'a str),
+    /// What is made of a URL.
+    Explain,
     Metrics,
 }
 
@@ -35,6 +37,7 @@ pub(super) fn route(path: &str) -> Option<Route<'_>> {
         "/setup" => Route::Setup,
         "/metrics" => Route::Metrics,
         "/api/stats" | "/api/v1/stats" => Route::Stats,
+        "/api/explain" | "/api/v1/explain" => Route::Explain,
         "/api/artifacts" | "/api/v1/artifacts" => Route::Artifacts,
         _ => Route::Artifact(artifact_id(path)?),
     })

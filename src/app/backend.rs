@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use artifact_cache_layers::{body::BoxError, digest::Sha256};
+use artifact_cache_layers::{body::BoxError, digest::Sha256, semantics::target_uri::TargetUri};
 
 use super::App;
 use crate::{
-    api::{Backend, Health, NotReady, Registry},
+    api::{Backend, Explanation, Health, NotReady, Registry},
     artifact::{Artifact, Filter, Totals},
     catalog::Change,
 };
@@ -51,6 +51,10 @@ impl Backend for App {
             allow_local_paths: self.config().resolve.allow_local_paths,
             not_ready,
         }
+    }
+
+    fn explain(&self, uri: &TargetUri) -> Result<Explanation, BoxError> {
+        self.explanation(uri)
     }
 
     fn metrics_text(&self) -> String {

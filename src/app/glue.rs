@@ -17,6 +17,7 @@ use crate::{
     clock::Clock,
     config::{
         Config,
+        classes::Classifier,
         egress::Egress,
         fetch::{OnPinMismatch, PinAlias},
     },
@@ -61,7 +62,13 @@ pub(super) fn ports(texts: &[String]) -> Result<Vec<PortRange>, BoxError> {
 }
 
 /// What the `cache` layer decides by.
-pub(super) fn rules(config: &Config, clock: &Clock, tasks: &TaskTracker) -> Rules {
+pub(super) fn rules(
+    config: &Config,
+    classifier: &Classifier,
+    clock: &Clock,
+    tasks: &TaskTracker,
+) -> Rules {
+    let classifier = classifier.clone();
     let (clock, tasks) = (clock.clone(), tasks.clone());
     Rules {
         name: NAME,
@@ -69,7 +76,10 @@ pub(super) fn rules(config: &Config, clock: &Clock, tasks: &TaskTracker) -> Rule
             max_heuristic: config.cache.max_heuristic.0,
             heuristic_errors: config.cache.heuristic_errors,
             stale_if_error: config.cache.stale_if_error,
+            ..Policy::default()
         },
+        class: Arc::new(move |uri| classifier.find(uri).0),
+        index_window: config.classes.index_window.0,
         archive: cache::Archive {
             hold: config.fetch.hold.0,
             revalidate_on_pin_mismatch: config.fetch.on_pin_mismatch == OnPinMismatch::Revalidate,

@@ -4,6 +4,7 @@
 mod backend;
 mod certificates;
 mod doorkeeping;
+mod explain;
 mod glue;
 mod inside;
 mod jobs;
@@ -26,7 +27,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use self::{open::StartError, run::run};
 use crate::{
     access::Gate,
-    config::Config,
+    config::{Config, classes::Classifier},
     proxy::{Interception, Tunnel},
     store::Store,
     telemetry::metrics::Metrics,
@@ -49,6 +50,8 @@ pub struct App {
     pub store: Store,
     /// The egress rule.
     pub egress: Arc<EgressPolicy>,
+    /// The classes of URLs.
+    pub classifier: Classifier,
     /// What `/mirror/<name>/` stands for.
     pub mirrors: Mirrors,
     /// The way out.

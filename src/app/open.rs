@@ -74,7 +74,9 @@ impl App {
         metrics: Metrics,
     ) -> Result<Self, StartError> {
         let (clock, tasks, stop) = <(Clock, TaskTracker, CancellationToken)>::default();
-        let rules = Arc::new(ArcSwap::from_pointee(glue::rules(&config, &clock, &tasks)));
+        let classifier = config.classes.classifier().map_err(setting)?;
+        let rules = glue::rules(&config, &classifier, &clock, &tasks);
+        let rules = Arc::new(ArcSwap::from_pointee(rules));
         let mirrors = glue::mirrors(&config).map_err(StartError::Setting)?;
         let rule = glue::egress(&config.egress, addresses).map_err(StartError::Setting)?;
         let egress = Arc::new(glue::with_mirrors(rule.clone(), &mirrors));
@@ -86,6 +88,7 @@ impl App {
         let observers = Arc::new(Observers::new(metrics.clone()));
         let upstreams = Upstreams::new(&config.upstream, guard)?
             .observed_by(observers.clone())
+            .following_presigned(config.classes.presigned)
             .timed_by(clock.clone());
         let interception = interception(&config, &clock)?;
         let tunnels = tunnels(&config, upstreams.dialer(), &tasks, &stop)?
@@ -97,6 +100,7 @@ impl App {
         Ok(Self {
             config: Arc::new(ArcSwap::from_pointee(config)),
             rules,
+            classifier,
             gate,
             store,
             egress,
@@ -130,6 +134,10 @@ fn interception(config: &Config, clock: &Clock) -> Result<Option<Interception>, 
     let leaves = certificates::leaves(config, clock)?;
     let interception = Interception::new(&config.intercept, leaves);
     interception.map(Some).map_err(StartError::Setting)
+}
+
+fn setting(error: impl Into<BoxError>) -> StartError {
+    StartError::Setting(error.into())
 }
 
 fn open_store(

@@ -184,8 +184,12 @@ impl App {
                 "cannot change the log level"
             );
         }
-        self.rules
-            .store(Arc::new(glue::rules(&new, self.store.clock(), &self.tasks)));
+        self.rules.store(Arc::new(glue::rules(
+            &new,
+            &self.classifier,
+            self.store.clock(),
+            &self.tasks,
+        )));
         self.gate.set_rules(new.auth.clone());
         let in_force = Config {
             fetch: new.fetch.clone(),

@@ -7,6 +7,7 @@ mod client;
 mod completions;
 mod config;
 mod exit;
+mod explain;
 mod fetch;
 mod fsck;
 mod get;
@@ -42,7 +43,7 @@ Exit codes:
   5 denied by policy   6 origin unavailable   64 wrong usage
 
 Environment:
-  ARTIFACT_CACHE_URL, ARTIFACT_CACHE_TOKEN   the server that get, head, ls, show, rm and stats ask
+  ARTIFACT_CACHE_URL, ARTIFACT_CACHE_TOKEN   the server that get, head, ls, show, explain, rm and stats ask
   NO_COLOR                                   no colours";
 
 /// A pull-through cache and archive for artifacts. Without a verb it serves.
@@ -67,6 +68,8 @@ enum Verb {
     Ls(ls::Ls),
     /// Show everything known of one artifact
     Show(show::Show),
+    /// Explain what the cache makes of a URL, and what a request would do now
+    Explain(explain::Explain),
     /// Remove an artifact from the cache
     Rm(rm::Rm),
     /// Show the sums over the cache
@@ -142,6 +145,7 @@ impl Cli {
             Some(Verb::Head(head)) => wait(head.run(out)),
             Some(Verb::Ls(ls)) => wait(ls.run(out)),
             Some(Verb::Show(show)) => wait(show.run(out)),
+            Some(Verb::Explain(explain)) => wait(explain.run(out)),
             Some(Verb::Rm(rm)) => wait(rm.run(out)),
             Some(Verb::Stats(stats)) => wait(stats.run(out)),
             Some(Verb::Verify(verify)) => verify.run(settings, out),
@@ -180,6 +184,7 @@ impl Verb {
             Self::Head(verb) => verb.remote.json,
             Self::Ls(verb) => verb.remote.json,
             Self::Show(verb) => verb.remote.json,
+            Self::Explain(verb) => verb.remote.json,
             Self::Rm(verb) => verb.remote.json,
             Self::Stats(verb) => verb.remote.json,
             Self::Verify(verb) => verb.json,

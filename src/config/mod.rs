@@ -8,6 +8,7 @@ pub mod setting;
 
 pub mod auth;
 pub mod cache;
+pub mod classes;
 pub mod connect;
 pub mod egress;
 mod environment;
@@ -64,6 +65,8 @@ section! {
         pub fetch: fetch::Fetch = fetch::Fetch::default(),
         /// What is stored and reused.
         pub cache: cache::Cache = cache::Cache::default(),
+        /// Classes of resources, by path.
+        pub classes: classes::Classes = classes::Classes::default(),
         /// Which origins may be reached.
         pub egress: egress::Egress = egress::Egress::default(),
         /// The forward proxy.
@@ -106,6 +109,7 @@ impl Config {
         self.intercept.check(&self.proxy, &mut problems);
         self.registry.check(&mut problems);
         self.mirror.check(&mut problems);
+        self.classes.check(&mut problems);
         self.files.check(&mut problems);
         problems.into_result()
     }

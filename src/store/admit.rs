@@ -8,6 +8,7 @@ use artifact_cache_layers::{
     failure::TooLarge,
     semantics::{
         cache_key::{self, CacheKey},
+        class::Class,
         storable::{NotStored, Storable, storable},
         stored_response::fields_to_store,
         validation::strong_validator,
@@ -53,16 +54,17 @@ impl Admit for Store {
             return Admission::Pass("no-target");
         };
         if let Err(reason) = self.is_storable(target, request, response) {
-            return self.pass(reason);
+            return self.pass(target, reason);
         }
         let length = content_length(&response.headers);
         match self.fits(target, length) {
             Ok(true) => {}
-            Ok(false) => return self.pass(Uncached::DiskFull),
+            Ok(false) => return self.pass(target, Uncached::DiskFull),
             Err(error) => return Admission::Refuse(error),
         }
+        self.0.refusals.forget(&CacheKey::of(&target.uri));
         let Some(head) = self.head(request, response) else {
-            return self.pass(Uncached::Vary);
+            return self.pass(target, Uncached::Vary);
         };
         match self.medium(target, &head, length, kept).await {
             Ok((medium, growing, kept)) => {
@@ -83,7 +85,7 @@ impl Admit for Store {
             }
             Err(error) => {
                 tracing::warn!(error = %error, "cannot create a file in the store, streaming uncached");
-                self.pass(Uncached::StoreFailed)
+                self.pass(target, Uncached::StoreFailed)
             }
         }
     }
@@ -100,7 +102,9 @@ fn filling_expects(filling: &Arc<Filling>, target: &Target) {
 }
 
 impl Store {
-    fn pass(&self, reason: Uncached) -> Admission<Fill> {
+    fn pass(&self, target: &Target, reason: Uncached) -> Admission<Fill> {
+        let key = CacheKey::of(&target.uri);
+        self.0.refusals.note(key, reason.word());
         self.metrics().uncached.of(reason).increment();
         Admission::Pass(reason.word())
     }
@@ -119,7 +123,12 @@ impl Store {
                 Err(Uncached::Status)
             };
         }
-        match storable(request, response, &self.rules().http) {
+        let rules = self.rules();
+        let class = (rules.class)(&target.uri);
+        if class == Class::Bypass {
+            return Err(Uncached::Bypass);
+        }
+        match storable(request, response, &rules.policy(class)) {
             Storable::Store => Ok(()),
             Storable::DoNot(reason) => Err(uncached(reason)),
         }
@@ -241,6 +250,7 @@ fn uncached(reason: NotStored) -> Uncached {
         NotStored::VaryStar => Uncached::Vary,
         NotStored::NotFresh => Uncached::Useless,
         NotStored::Partial => Uncached::Partial,
+        NotStored::SetCookie => Uncached::SetCookie,
         _ => Uncached::Other,
     }
 }

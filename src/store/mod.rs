@@ -11,6 +11,7 @@ mod kept;
 pub mod lookup;
 mod pending;
 pub mod reap;
+mod refusals;
 mod repeat;
 pub mod sweep;
 pub mod upload;
@@ -33,6 +34,7 @@ use self::{
     commit::{Committer, Verified},
     kept::KeptPartials,
     pending::{Commit, Pending},
+    refusals::Refusals,
     view::Views,
 };
 use crate::{
@@ -67,6 +69,7 @@ struct Shared {
     parts: Parts,
     pending: Pending,
     kept: KeptPartials,
+    refusals: Refusals,
     views: Views,
     started: SystemTime,
 }
@@ -87,6 +90,7 @@ impl Store {
             parts,
             pending: Pending::default(),
             kept,
+            refusals: Refusals::default(),
         }))
     }
 
@@ -139,6 +143,12 @@ impl Store {
 
     fn views(&self) -> &Views {
         &self.0.views
+    }
+
+    /// Why the latest answer for `key` was not stored, if one was not and that is remembered.
+    #[must_use]
+    pub fn refusal(&self, key: &CacheKey) -> Option<&'static str> {
+        self.0.refusals.find(key)
     }
 
     fn kept_partials(&self) -> &KeptPartials {

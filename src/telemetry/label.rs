@@ -171,6 +171,10 @@ label! {
         Useless = "useless",
         /// A partial response.
         Partial = "partial",
+        /// It sets a cookie and does not say that others may be given it.
+        SetCookie = "set_cookie",
+        /// A rule says that the URL is not cached.
+        Bypass = "bypass",
         /// Larger than `storage.max_object_bytes`.
         TooLarge = "too_large",
         /// Less free space than `storage.min_free_bytes`.

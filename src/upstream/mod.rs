@@ -39,8 +39,13 @@ use tokio::time::Instant;
 use tower::Service;
 
 use self::{
-    attempt::Errand, circuit::Circuits, connector::Pool, redirect::Itinerary, retry::Retries,
-    throttle::Throttle, ways::Ways,
+    attempt::Errand,
+    circuit::Circuits,
+    connector::Pool,
+    redirect::{Follow, Itinerary},
+    retry::Retries,
+    throttle::Throttle,
+    ways::Ways,
 };
 pub use self::{
     dial::Dialer,
@@ -75,6 +80,7 @@ struct Shared {
     user_agent: HeaderValue,
     head_timeout: Duration,
     max_redirects: u32,
+    presigned: bool,
     body: body::Bounds,
 }
 
@@ -138,6 +144,7 @@ impl Upstreams {
             user_agent: HeaderValue::from_str(&settings.user_agent)?,
             head_timeout: Duration::from_secs(settings.timeout_seconds),
             max_redirects: settings.max_redirects,
+            presigned: true,
             body: body::Bounds::new(settings),
         })))
     }
@@ -147,6 +154,16 @@ impl Upstreams {
     pub fn observed_by(mut self, observe: Arc<dyn Observe>) -> Self {
         if let Some(shared) = Arc::get_mut(&mut self.0) {
             shared.observe = observe;
+        }
+        self
+    }
+
+    /// Whether what is forwarded follows redirects to presigned URLs; to be called before the value is
+    /// cloned, later calls change nothing.
+    #[must_use]
+    pub fn following_presigned(mut self, presigned: bool) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.0) {
+            shared.presigned = presigned;
         }
         self
     }
@@ -186,34 +203,31 @@ impl Shared {
             .get::<Target>()
             .ok_or(NoTarget)?
             .clone();
-        self.guard.check_uri(&target.uri)?;
+        self.guard.check_uri(target.address())?;
         let peer = request.extensions().get::<Peer>();
         let errand = Errand {
             interim: peer.and_then(|peer| peer.1.clone()),
             mode: target.mode,
             deadline: Instant::now() + self.head_timeout,
         };
-        let follows = target.mode.is_archive() && request.method().is_safe();
-        let mut itinerary = Itinerary::new(target.uri.clone(), self.max_redirects);
+        let follow = Follow::of(target.mode, request.method(), self.presigned);
+        let mut itinerary = Itinerary::new(target.address().clone(), self.max_redirects);
         let mut request = self.outgoing(request, &target);
         loop {
             let again = attempt::again(&request);
             let mut response = self.attempts(request, itinerary.here(), &errand).await?;
-            let next = if follows {
-                let asked = self.ways.rewritten(itinerary.here());
-                itinerary
-                    .next(&response, asked.as_ref())?
-                    .map(|next| self.ways.restored(next))
-            } else {
-                None
-            };
+            let asked = self.ways.rewritten(itinerary.here());
+            let next = follow.next(&itinerary, &response, asked.as_ref())?;
+            let next = next.map(|next| self.ways.restored(next));
             let (Some(next), Some(mut again)) = (next, again) else {
+                itinerary.restore(response.headers_mut());
                 response
                     .extensions_mut()
                     .insert(FinalUri(itinerary.here().clone()));
                 return Ok(response);
             };
             self.guard.check_uri(&next)?;
+            itinerary.remember(response.headers());
             itinerary.go(next, again.headers_mut());
             request = again;
         }

@@ -1,8 +1,12 @@
 //! `Itinerary`: where redirects lead (RFC 9110 §15.4), and what may not go along.
 
-use artifact_cache_layers::{body::Body, semantics::target_uri::TargetUri};
+use artifact_cache_layers::{
+    body::Body,
+    extensions::Mode,
+    semantics::{cache_control::CacheControl, presigned, target_uri::TargetUri},
+};
 use http::{
-    HeaderMap, Response, StatusCode,
+    HeaderMap, HeaderName, Method, Response, StatusCode,
     header::{AUTHORIZATION, COOKIE, LOCATION, PROXY_AUTHORIZATION},
 };
 
@@ -12,6 +16,54 @@ use super::{Reason, UpstreamFailure};
 pub(super) struct Itinerary {
     here: TargetUri,
     left: u32,
+    /// What the redirects themselves said about the artifact.
+    said: HeaderMap,
+}
+
+/// Which redirects are followed here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Follow {
+    /// Every one: the artifact is wanted, wherever it lies.
+    Every,
+    /// To presigned URLs: the next client would be sent to another one, for the same bytes.
+    Presigned,
+    /// None.
+    No,
+}
+
+impl Follow {
+    pub(super) fn of(mode: Mode, method: &Method, presigned: bool) -> Self {
+        match mode.is_archive() {
+            _ if !method.is_safe() => Self::No,
+            true => Self::Every,
+            false if presigned => Self::Presigned,
+            false => Self::No,
+        }
+    }
+
+    /// Where `response` sends the request on, if it is followed. What is not followed need not be valid.
+    /// The URI that was `asked` for is another one when the origin stands behind a rewrite.
+    pub(super) fn next(
+        self,
+        itinerary: &Itinerary,
+        response: &Response<Body>,
+        asked: Option<&TargetUri>,
+    ) -> Result<Option<TargetUri>, UpstreamFailure> {
+        match self {
+            Self::Every => itinerary.next(response, asked),
+            Self::Presigned if !is_for_one(response.headers()) => {
+                let next = itinerary.next(response, asked).ok().flatten();
+                Ok(next.filter(presigned::is_presigned))
+            }
+            Self::Presigned | Self::No => Ok(None),
+        }
+    }
+}
+
+/// Whether a redirect is meant for this client alone, and what it leads to with it.
+fn is_for_one(fields: &HeaderMap) -> bool {
+    let directives = CacheControl::from_fields(fields);
+    directives.no_store() || directives.private()
 }
 
 /// A redirect that is not followed.
@@ -34,6 +86,7 @@ impl Itinerary {
         Self {
             here: start,
             left: most,
+            said: HeaderMap::new(),
         }
     }
 
@@ -70,6 +123,26 @@ impl Itinerary {
             ("https", "http") => Err(BadRedirect::Downgrade),
             (_, "http" | "https") => Ok(next),
             _ => Err(BadRedirect::Location),
+        }
+    }
+
+    /// Keeps what a redirect says that is followed: fields of the site's own, such as the digest or the
+    /// revision of what it leads to. Clients read them there.
+    pub(super) fn remember(&mut self, fields: &HeaderMap) {
+        let own = |name: &HeaderName| name.as_str().starts_with("x-");
+        let said = fields.iter().filter(|(name, _)| own(name));
+        self.said
+            .extend(said.map(|(name, value)| (name.clone(), value.clone())));
+    }
+
+    /// Adds to the answer what redirects on the way said and it does not.
+    pub(super) fn restore(&mut self, fields: &mut HeaderMap) {
+        for (name, value) in self.said.drain() {
+            if let Some(name) = name
+                && !fields.contains_key(&name)
+            {
+                fields.insert(name, value);
+            }
         }
     }
 

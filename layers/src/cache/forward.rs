@@ -21,6 +21,7 @@ use crate::{
     semantics::{
         cache_key,
         cache_status::CacheStatus,
+        class::Class,
         freshness,
         reuse::{self, Allowance, ForwardReason, Reuse},
         stored_response::StoredResponse,
@@ -89,8 +90,14 @@ where
         let Some(stored) = most_recent(set.responses().iter().filter(suitable)) else {
             return Ok(Step::Ask(ForwardReason::VaryMiss, None));
         };
-        let verdict = match reuse::reuse(&self.head, &stored.response, &self.rules.http, self.now())
-        {
+        let class = stored
+            .class
+            .get_or_init(|| (self.rules.class)(&self.target.uri));
+        if *class == Class::Bypass {
+            return Ok(Step::Ask(ForwardReason::Bypass, None));
+        }
+        let policy = self.rules.policy(*class);
+        let verdict = match reuse::reuse(&self.head, &stored.response, &policy, self.now()) {
             Reuse::Fresh { .. } | Reuse::Stale { .. } if stored.invalidated => {
                 Reuse::Validate(ForwardReason::Stale)
             }

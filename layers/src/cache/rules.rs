@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration, time::SystemTime}
 
 use http::HeaderValue;
 
-use crate::semantics::{policy::Policy, target_uri::TargetUri};
+use crate::semantics::{class::Class, policy::Policy, target_uri::TargetUri};
 
 /// A task whose owner waits for it.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -16,6 +16,10 @@ pub struct Rules {
     pub name: &'static str,
     /// What RFC 9111 leaves to the cache, for forwarded requests.
     pub http: Policy,
+    /// The class of a URL, for forwarded requests.
+    pub class: Arc<dyn Fn(&TargetUri) -> Class + Send + Sync>,
+    /// How long an index without explicit freshness is taken for current after it was validated.
+    pub index_window: Duration,
     /// What applies to explicit requests.
     pub archive: Archive,
     /// The current time.
@@ -50,6 +54,27 @@ pub enum Alias {
     Never,
 }
 
+impl Rules {
+    /// What RFC 9111 leaves to the cache, for a URL of this class.
+    #[must_use]
+    pub fn policy(&self, class: Class) -> Policy {
+        let http = self.http.clone();
+        match class {
+            Class::Immutable => Policy {
+                is_immutable: true,
+                stale_if_error: true,
+                ..http
+            },
+            Class::Index => Policy {
+                just_validated: self.index_window,
+                max_heuristic: Duration::ZERO,
+                ..http
+            },
+            Class::Default | Class::Bypass => http,
+        }
+    }
+}
+
 impl Default for Rules {
     /// RFC 9111 without heuristics for errors, archive rules with a hold of 5 s, the system's clock and
     /// tokio's tasks.
@@ -59,8 +84,10 @@ impl Default for Rules {
             http: Policy {
                 max_heuristic: Duration::from_hours(24),
                 heuristic_errors: false,
-                stale_if_error: true,
+                ..Policy::default()
             },
+            class: Arc::new(|_| Class::Default),
+            index_window: Duration::from_secs(10),
             archive: Archive::default(),
             now: Arc::new(SystemTime::now),
             spawn: Arc::new(|task| drop(tokio::spawn(task))),

@@ -12,7 +12,9 @@ use crate::{
     body::{Body, BoxError},
     digest::Sha256,
     extensions::Repeat,
-    semantics::{cache_key::CacheKey, stored_response::StoredResponse, target_uri::TargetUri},
+    semantics::{
+        cache_key::CacheKey, class::Class, stored_response::StoredResponse, target_uri::TargetUri,
+    },
 };
 
 /// One stored response of a URL.
@@ -22,6 +24,8 @@ pub struct Stored {
     pub response: StoredResponse,
     /// Whether an unsafe request has invalidated it (RFC 9111 §4.4): it must be validated before reuse.
     pub invalidated: bool,
+    /// The class of the URL, found by the first request that asks.
+    pub class: OnceLock<Class>,
     /// The fields of an answer by archive rules, prepared by the first hit.
     pub prepared: OnceLock<HeaderMap>,
 }
@@ -32,6 +36,7 @@ impl From<StoredResponse> for Stored {
         Self {
             response,
             invalidated: false,
+            class: OnceLock::new(),
             prepared: OnceLock::new(),
         }
     }

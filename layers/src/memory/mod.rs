@@ -53,6 +53,7 @@ pub fn get(uri: &str) -> Result<Request<Body>, InvalidTargetUri> {
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = uri.to_uri();
     let target = Target {
+        signed: None,
         uri,
         mode: Mode::Forward,
         expect: None,
@@ -225,6 +226,7 @@ impl Admit for MemoryStore {
             max_heuristic: std::time::Duration::from_hours(1),
             heuristic_errors: false,
             stale_if_error: true,
+            ..Policy::default()
         };
         match storable(request, response, &policy) {
             _ if target.mode.is_archive() && response.status == StatusCode::OK => {}

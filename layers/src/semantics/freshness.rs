@@ -107,9 +107,19 @@ fn heuristic(
     if !may_be_heuristic(directives, stored.status, policy) {
         return Duration::ZERO;
     }
-    date_of(&stored.fields, &header::LAST_MODIFIED, date).map_or(Duration::ZERO, |modified| {
+    let modified = date_of(&stored.fields, &header::LAST_MODIFIED, date);
+    let tenth = modified.map_or(Duration::ZERO, |modified| {
         (since(modified, date) / HEURISTIC_DIVISOR).min(policy.max_heuristic)
-    })
+    });
+    tenth.max(just_validated(stored, policy))
+}
+
+/// The window counts from the arrival, however old the response was then.
+fn just_validated(stored: &StoredResponse, policy: &Policy) -> Duration {
+    if policy.just_validated.is_zero() {
+        return Duration::ZERO;
+    }
+    corrected_initial_age(stored).saturating_add(policy.just_validated)
 }
 
 /// "Heuristics can only be used on responses without explicit freshness whose status codes are

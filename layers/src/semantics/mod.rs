@@ -4,6 +4,7 @@
 pub mod cache_control;
 pub mod cache_key;
 pub mod cache_status;
+pub mod class;
 mod content_range;
 mod entity_tag;
 mod forward_reason;
@@ -16,6 +17,7 @@ mod multipart;
 mod nominated_value;
 pub mod policy;
 mod precondition;
+pub mod presigned;
 pub mod proxy_status;
 pub mod range;
 pub mod request_target;

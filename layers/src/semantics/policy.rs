@@ -11,6 +11,12 @@ pub struct Policy {
     pub heuristic_errors: bool,
     /// Whether a stale response is served when the origin fails and nothing forbids it (§4.2.4).
     pub stale_if_error: bool,
+    /// Whether the bytes of the resource never change: what is stored with status 200 stays fresh
+    /// whatever its lifetime and the request's directives are.
+    pub is_immutable: bool,
+    /// How long a response without explicit freshness is fresh after it arrived or was confirmed, where
+    /// a heuristic would say less.
+    pub just_validated: Duration,
 }
 
 impl Default for Policy {
@@ -19,6 +25,8 @@ impl Default for Policy {
             max_heuristic: Duration::from_hours(24),
             heuristic_errors: false,
             stale_if_error: true,
+            is_immutable: false,
+            just_validated: Duration::ZERO,
         }
     }
 }

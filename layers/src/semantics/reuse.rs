@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderName, Method, request};
+use http::{HeaderName, Method, StatusCode, request};
 
 use super::{
     cache_control::CacheControl, cache_key, freshness, policy::Policy, status,
@@ -80,6 +80,9 @@ pub fn reuse(
     if judged.response.no_cache() || contains(stored, judged.response.no_cache_fields()) {
         return Reuse::Validate(ForwardReason::Stale);
     }
+    if judged.is_immutable {
+        return judged.fresh(FOR_EVER);
+    }
     if judged.request_wants_validation() {
         return Reuse::Validate(ForwardReason::Request);
     }
@@ -136,7 +139,11 @@ struct Judged {
     response: CacheControl,
     age: Duration,
     lifetime: Duration,
+    is_immutable: bool,
 }
+
+/// "Forever" as responses say it: a year.
+const FOR_EVER: Duration = Duration::from_hours(365 * 24);
 
 impl Judged {
     fn of(
@@ -150,11 +157,15 @@ impl Judged {
             request: CacheControl::of_request(&request.headers),
             age: freshness::current_age(stored, now),
             lifetime: freshness::lifetime(&response, stored, policy),
+            is_immutable: policy.is_immutable && stored.status == StatusCode::OK,
             response,
         }
     }
 
     fn staleness(&self) -> Duration {
+        if self.is_immutable {
+            return Duration::ZERO;
+        }
         self.age.saturating_sub(self.lifetime)
     }
 
@@ -226,7 +237,7 @@ fn is_shareable(response: &CacheControl, stored: &StoredResponse) -> bool {
         || contains(stored, response.private_fields())
         || (response.no_store() && !is_understood)
         || (response.must_understand() && !is_understood)
-        || stored.status == http::StatusCode::PARTIAL_CONTENT;
+        || stored.status == StatusCode::PARTIAL_CONTENT;
     // "A shared cache MUST NOT use a cached response to a request with an Authorization header field
     // […] to satisfy any subsequent request unless the response contains a Cache-Control field with a
     // response directive […] that allows it to be stored by a shared cache" (§3.5)

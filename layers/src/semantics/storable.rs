@@ -37,6 +37,8 @@ pub enum NotStored {
     Status,
     /// A part of a representation (§3.3).
     Partial,
+    /// It sets a cookie and does not say that others may be given it (§7.3).
+    SetCookie,
 }
 
 impl NotStored {
@@ -52,6 +54,7 @@ impl NotStored {
             Self::NotFresh => "not-fresh",
             Self::Status => "status",
             Self::Partial => "partial",
+            Self::SetCookie => "set-cookie",
         }
     }
 }
@@ -92,6 +95,7 @@ fn obstacle(
         return Some(NotStored::NoStore);
     }
     sharing_obstacle(&request.headers, directives)
+        .or_else(|| cookie_obstacle(&response.headers, directives))
         .or_else(|| usefulness_obstacle(response, directives, policy))
 }
 
@@ -144,6 +148,13 @@ fn sharing_obstacle(request: &HeaderMap, directives: &CacheControl) -> Option<No
     None
 }
 
+/// A cookie is set for one client. That others may see it has to be said, by `public` or by explicit
+/// freshness; a heuristic, or a rule of ours, says nothing of the kind (RFC 9111 §7.3).
+fn cookie_obstacle(fields: &HeaderMap, directives: &CacheControl) -> Option<NotStored> {
+    let is_permitted = directives.public() || freshness::is_explicit(directives, fields);
+    (fields.contains_key(header::SET_COOKIE) && !is_permitted).then_some(NotStored::SetCookie)
+}
+
 /// "The response contains at least one of: a public response directive […]; an Expires header field
 /// […]; a max-age response directive […]; if the cache is shared: an s-maxage response directive […];
 /// or a status code that is defined as heuristically cacheable". Beyond that, what could neither be
@@ -160,7 +171,8 @@ fn usefulness_obstacle(
     }
     let is_explicit = freshness::is_explicit(directives, &response.headers);
     let has_validator = Validators::of(&response.headers).any();
-    let is_usable = if is_explicit {
+    let is_immutable = policy.is_immutable && response.status == StatusCode::OK;
+    let is_usable = if is_immutable || is_explicit {
         has_validator || !directives.no_cache()
     } else {
         has_validator && freshness::may_be_heuristic(directives, response.status, policy)

@@ -45,6 +45,7 @@ fn by_path(uri: &Uri) -> Result<Target, Fault> {
     let (scheme, rest) = rest.split_once('/').unwrap_or((rest, ""));
     require_http(scheme)?;
     Ok(Target {
+        signed: None,
         uri: format!("{scheme}://{rest}").parse::<TargetUri>()?,
         mode: Mode::Explicit,
         expect: None,
@@ -66,6 +67,7 @@ fn by_parameters(query: &str) -> Result<Target, InvalidTarget> {
         return Err(invalid("sha256")(Fault::ConflictingPins));
     }
     Ok(Target {
+        signed: None,
         uri,
         mode: Mode::Explicit,
         expect: expect.or(pinned),

@@ -10,6 +10,7 @@ use super::{mirrors::Mirrors, names::OwnNames, service::TargetService};
 pub struct TargetLayer {
     own: OwnNames,
     mirrors: Mirrors,
+    presigned: bool,
 }
 
 impl TargetLayer {
@@ -20,7 +21,14 @@ impl TargetLayer {
         Self {
             own: OwnNames::new(own_names),
             mirrors: Mirrors::default(),
+            presigned: true,
         }
+    }
+
+    /// Whether presigned URLs go by their names, without the signature; by default they do.
+    #[must_use]
+    pub fn with_presigned(self, presigned: bool) -> Self {
+        Self { presigned, ..self }
     }
 
     /// Serves these mirrors.
@@ -34,6 +42,11 @@ impl<S> Layer<S> for TargetLayer {
     type Service = TargetService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        TargetService::new(inner, self.own.clone(), self.mirrors.clone())
+        TargetService::new(
+            inner,
+            self.own.clone(),
+            self.mirrors.clone(),
+            self.presigned,
+        )
     }
 }

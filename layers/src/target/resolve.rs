@@ -46,6 +46,7 @@ pub(super) fn resolve(
 
 fn of(uri: TargetUri, mode: Mode) -> Target {
     Target {
+        signed: None,
         uri,
         mode,
         expect: None,

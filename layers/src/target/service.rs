@@ -8,7 +8,9 @@ use tower_service::Service;
 use super::{mirrors::Mirrors, names::OwnNames, resolve::resolve};
 use crate::{
     body::{Body, BoxError},
+    extensions::Target,
     guarded::Guarded,
+    semantics::presigned,
 };
 
 /// Gives each request its target. See the [module docs](crate::target) for an example.
@@ -17,14 +19,28 @@ pub struct TargetService<S> {
     inner: S,
     own: OwnNames,
     mirrors: Mirrors,
+    presigned: bool,
 }
 
 impl<S> TargetService<S> {
-    pub(super) fn new(inner: S, own: OwnNames, mirrors: Mirrors) -> Self {
+    pub(super) fn new(inner: S, own: OwnNames, mirrors: Mirrors, presigned: bool) -> Self {
         Self {
             inner,
             own,
             mirrors,
+            presigned,
+        }
+    }
+
+    /// A presigned target goes by its name.
+    fn named(&self, target: Target) -> Target {
+        match presigned::name(&target.uri).filter(|_| self.presigned) {
+            Some(name) => Target {
+                signed: Some(target.uri),
+                uri: name,
+                ..target
+            },
+            None => target,
         }
     }
 }
@@ -45,6 +61,7 @@ where
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         match resolve(&mut request, &self.own, &self.mirrors) {
             Ok(Some(target)) => {
+                let target = self.named(target);
                 request.extensions_mut().insert(target);
                 Guarded::passed(self.inner.call(request))
             }

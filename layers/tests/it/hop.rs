@@ -96,6 +96,7 @@ async fn via_of(mode: Option<Mode>, version: Version) -> Option<String> {
     *request.version_mut() = version;
     if let Some(mode) = mode {
         request.extensions_mut().insert(Target {
+            signed: None,
             uri: "http://example.com/".parse().unwrap(),
             mode,
             expect: None,

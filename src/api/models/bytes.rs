@@ -48,6 +48,7 @@ impl Registry {
             mode: Mode::Explicit,
             expect: Some(digest),
             delivery: Delivery::Hold,
+            signed: None,
         })
     }
 

@@ -194,6 +194,7 @@ pub(super) fn upstreams(settings: &config::upstream::Upstream) -> Upstreams {
 
 pub(super) fn request(method: Method, uri: &str, mode: Mode) -> Request<Body> {
     let target = Target {
+        signed: None,
         uri: uri.parse().unwrap(),
         mode,
         expect: None,

@@ -14,6 +14,7 @@ use crate::{
     failure::Superseded,
     semantics::{
         cache_status::CacheStatus,
+        class::Class,
         invalidation,
         reuse::{self, ForwardReason},
         stored_response::StoredResponse,
@@ -29,12 +30,19 @@ where
     S::Future: Send,
     T: Store,
 {
+    fn class(&self) -> Class {
+        (self.rules.class)(&self.target.uri)
+    }
+
     /// Asks the origin, conditionally when a stored response could be confirmed.
     pub(super) async fn ask(
         &mut self,
         reason: ForwardReason,
         stored: Option<StoredResponse>,
     ) -> Answer {
+        if self.class() == Class::Bypass {
+            return self.pass(Body::empty(), ForwardReason::Bypass).await;
+        }
         let mut fields = self.upstream_fields();
         if let Some(stored) = &stored {
             replace_conditions(&mut fields, validation::conditional_fields(stored));
@@ -77,7 +85,8 @@ where
         let Some(stored) = stored else {
             return Ok(None);
         };
-        if !reuse::may_serve_stale_on_error(&self.head, stored, &self.rules.http, self.now()) {
+        let policy = self.rules.policy(self.class());
+        if !reuse::may_serve_stale_on_error(&self.head, stored, &policy, self.now()) {
             return Ok(None);
         }
         let how = CacheStatus::forward(ForwardReason::Stale);

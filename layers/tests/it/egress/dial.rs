@@ -175,6 +175,7 @@ fn a_redirect_to_nowhere_or_with_credentials_is_refused() {
 fn targeted(request_uri: &str, target: &str) -> Request<Body> {
     let mut request = get(request_uri);
     request.extensions_mut().insert(Target {
+        signed: None,
         uri: uri(target),
         mode: Mode::Explicit,
         expect: None,

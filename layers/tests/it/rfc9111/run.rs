@@ -79,6 +79,7 @@ pub(crate) fn mismatches(case: &Case) -> Vec<String> {
             max_heuristic: Duration::from_hours(24),
             heuristic_errors: case.heuristic_errors,
             stale_if_error: case.stale_if_error,
+            ..Policy::default()
         },
         wrong: Vec::new(),
     };
