@@ -10,6 +10,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod mirror;
 pub mod proxy;
 pub mod rescue;
 pub mod respond;

@@ -14,6 +14,7 @@ use crate::{
     clock::Clock,
     config::{Config, storage::Storage},
     proxy::Tunnel,
+    server::InvalidTls,
     store::{
         Parts, Store,
         commit::Committer,
@@ -43,6 +44,9 @@ pub enum StartError {
     /// The settings of the way out cannot be put to use.
     #[error("cannot prepare requests to origins")]
     Upstream(#[from] InvalidUpstream),
+    /// Certificates of listeners cannot be put to use.
+    #[error("cannot use the certificates of `tls`")]
+    Tls(#[from] InvalidTls),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
@@ -69,12 +73,13 @@ impl App {
         let (clock, tasks) = (Clock::system(), TaskTracker::new());
         let stop = CancellationToken::new();
         let rules = Arc::new(ArcSwap::from_pointee(glue::rules(&config, &clock, &tasks)));
-        let egress =
-            Arc::new(glue::egress(&config.egress, addresses).map_err(StartError::Setting)?);
+        let mirrors = glue::mirrors(&config).map_err(StartError::Setting)?;
+        let rule = glue::egress(&config.egress, addresses).map_err(StartError::Setting)?;
+        let egress = Arc::new(glue::with_mirrors(rule.clone(), &mirrors));
         let tunnel_ports = glue::ports(&config.proxy.connect_ports).map_err(StartError::Setting)?;
         let guard = Arc::new(glue::EgressGuard {
             requests: egress.clone(),
-            tunnels: (*egress).clone().with_ports(tunnel_ports),
+            tunnels: rule.with_ports(tunnel_ports),
         });
         let observers = Arc::new(Observers::new(metrics.clone()));
         let upstreams = Upstreams::new(&config.upstream, guard)?
@@ -97,6 +102,7 @@ impl App {
             gate,
             store,
             egress,
+            mirrors,
             upstreams,
             tunnels,
             metrics,

@@ -56,6 +56,7 @@ fn sources(settings: Settings) -> Sources {
         flags: Flags {
             listen: settings.listen,
             metrics_listen: settings.metrics_listen,
+            tls_self_signed: settings.tls_self_signed,
             data: settings.data,
             allow_cidr: settings.allow_cidr,
             log_format: settings.log_format.map(Into::into),

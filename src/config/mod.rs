@@ -18,6 +18,7 @@ mod legacy;
 pub mod load;
 pub mod logging;
 pub mod metrics;
+pub mod mirror;
 pub mod origin;
 pub mod problem;
 pub mod proxy;
@@ -28,6 +29,7 @@ pub mod server;
 pub mod show;
 pub mod storage;
 mod suggest;
+pub mod tls;
 mod typed;
 pub mod units;
 pub mod upstream;
@@ -46,6 +48,8 @@ section! {
         pub server: server::Server = server::Server::default(),
         /// Who may use the cache.
         pub auth: auth::Auth = auth::Auth::default(),
+        /// Certificates of listeners that speak TLS.
+        pub tls: tls::Tls = tls::Tls::default(),
         /// Where artifacts and the catalog are kept.
         pub storage: storage::Storage = storage::Storage::default(),
         /// Log output.
@@ -60,6 +64,8 @@ section! {
         pub egress: egress::Egress = egress::Egress::default(),
         /// The forward proxy.
         pub proxy: proxy::Proxy = proxy::Proxy::default(),
+        /// Prefixes that stand for upstream base URLs.
+        pub mirror: mirror::Mirror = mirror::Mirror::default(),
         /// Verified local paths of artifacts, `POST /resolve`.
         pub resolve: resolve::Resolve = resolve::Resolve::default(),
         /// Uploaded files and pointers to them.
@@ -83,11 +89,13 @@ impl Config {
     pub fn validate(&self) -> Result<(), Vec<Problem>> {
         let mut problems = Problems::default();
         self.server.check(&self.metrics, &mut problems);
+        self.tls.check(&self.server, &mut problems);
         self.storage.check(&mut problems);
         self.logging.check(&mut problems);
         self.upstream.check(&mut problems);
         self.egress.check(&mut problems);
         self.proxy.check(&self.egress, &mut problems);
+        self.mirror.check(&mut problems);
         self.files.check(&mut problems);
         problems.into_result()
     }

@@ -91,6 +91,8 @@ label! {
         Fetch = "fetch",
         /// The forward proxy, CONNECT included.
         Proxy = "proxy",
+        /// `/mirror`.
+        Mirror = "mirror",
         /// Everything else: management, health, metrics.
         Api = "api",
     }
@@ -197,6 +199,18 @@ label! {
         Loop = "loop",
         /// No valid token, or one that does not allow it.
         Unauthorized = "unauthorized",
+    }
+}
+
+label! {
+    /// How a TLS handshake with a client ended.
+    pub enum Handshake in "outcome" {
+        /// With a certificate.
+        Full = "full",
+        /// With a ticket of an earlier connection.
+        Resumed = "resumed",
+        /// Not.
+        Failed = "failed",
     }
 }
 

@@ -25,4 +25,13 @@ pub trait Guard: Send + Sync {
     /// # Errors
     /// When it may not.
     fn check_address(&self, address: SocketAddr) -> Result<(), BoxError>;
+
+    /// May this address be dialled for `host`? A host that the configuration names may be allowed
+    /// addresses that others are not.
+    ///
+    /// # Errors
+    /// When it may not.
+    fn check_resolved(&self, _host: &str, address: SocketAddr) -> Result<(), BoxError> {
+        self.check_address(address)
+    }
 }

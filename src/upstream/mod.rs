@@ -9,6 +9,7 @@ mod dial;
 mod failure;
 mod framing;
 mod guard;
+mod interim;
 mod names;
 mod observe;
 mod redirect;
@@ -26,7 +27,7 @@ use std::{
 
 use artifact_cache_layers::{
     body::{Body, BoxError},
-    extensions::{FinalUri, Target},
+    extensions::{FinalUri, Peer, Target},
 };
 use http::{HeaderValue, Request, Response};
 use tokio::time::Instant;
@@ -169,7 +170,9 @@ impl Shared {
             .ok_or(NoTarget)?
             .clone();
         self.guard.check_uri(&target.uri)?;
+        let peer = request.extensions().get::<Peer>();
         let errand = Errand {
+            interim: peer.and_then(|peer| peer.1.clone()),
             mode: target.mode,
             deadline: Instant::now() + self.head_timeout,
         };
@@ -178,7 +181,7 @@ impl Shared {
         let mut request = self.outgoing(request, &target);
         loop {
             let again = attempt::again(&request);
-            let mut response = self.attempts(request, itinerary.here(), errand).await?;
+            let mut response = self.attempts(request, itinerary.here(), &errand).await?;
             let next = if follows {
                 itinerary.next(&response)?
             } else {

@@ -13,6 +13,7 @@ mod body;
 mod cache_archive;
 mod cache_forward;
 mod collapse;
+mod collapse_late;
 mod edge;
 mod egress;
 mod hop;

@@ -157,6 +157,15 @@ impl Cache {
         self.process.metrics
     }
 
+    /// A further listener, by its name in the log.
+    #[track_caller]
+    pub(crate) fn listener(&self, name: &str) -> SocketAddr {
+        let event = self
+            .trace()
+            .wait_for("listening", |event| event["listener"] == name);
+        event["address"].as_str().unwrap().parse().unwrap()
+    }
+
     /// A new connection to the main listener.
     pub(crate) fn client(&self) -> Client {
         Client::connect(self.address())
@@ -247,6 +256,11 @@ impl Cache {
         self.process.end();
         let command = self.setup.command(self.directory.path(), &self.data);
         self.process = Process::spawn(command);
+    }
+
+    /// The directory in which it runs; it goes with the cache.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Changes the configuration file, for a reload or a restart.
