@@ -41,7 +41,7 @@ impl Rm {
             printable(record["source_url"].as_str().unwrap_or_default())
         );
         if !self.dry_run {
-            self.confirm(&name)?;
+            confirm(self.yes, &name)?;
             remove(&client, &record["id"]).await?;
         }
         if self.remote.json {
@@ -57,25 +57,26 @@ impl Rm {
         };
         out.line(&format!("{done} {name}"))
     }
+}
 
-    fn confirm(&self, name: &str) -> Result<(), Failure> {
-        if self.yes {
-            return Ok(());
-        }
-        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-            let message = "nobody to ask on this input: pass --yes to remove, --dry-run to look";
-            return Err(Failure::Usage(message.into()));
-        }
-        let mut answer = String::new();
-        write!(io::stderr(), "remove {name}? [y/N] ").map_err(Failure::Output)?;
-        io::stdin()
-            .lock()
-            .read_line(&mut answer)
-            .map_err(Failure::Output)?;
-        match answer.trim() {
-            "y" | "Y" | "yes" => Ok(()),
-            _ => Err(Failure::Declined),
-        }
+/// Asks on a terminal whether `name` is to be removed, unless that was said.
+pub(super) fn confirm(is_said: bool, name: &str) -> Result<(), Failure> {
+    if is_said {
+        return Ok(());
+    }
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        let message = "nobody to ask on this input: pass --yes to remove, --dry-run to look";
+        return Err(Failure::Usage(message.into()));
+    }
+    let mut answer = String::new();
+    write!(io::stderr(), "remove {name}? [y/N] ").map_err(Failure::Output)?;
+    io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .map_err(Failure::Output)?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(Failure::Declined),
     }
 }
 
