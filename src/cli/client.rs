@@ -2,12 +2,19 @@
 //! answers of bounded size, and no body that ends early passes as complete. It follows no redirect, so
 //! a token goes to the server it is meant for and nowhere else.
 
-use std::{future::Future, io, time::Duration};
+use std::{
+    future::Future,
+    io,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
+use artifact_cache_layers::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Body as _, Incoming};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client as Pool, connect::HttpConnector},
@@ -33,7 +40,9 @@ const MAX_JSON: usize = 16 << 20;
 pub(super) struct Client {
     base: Url,
     token: Option<HeaderValue>,
-    pool: Pool<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    pool: Pool<HttpsConnector<HttpConnector>, Body>,
+    /// Whether the token goes into `X-API-Key` as well, where older servers look for it.
+    has_api_key: bool,
 }
 
 /// Why there was no answer, or not all of it.
@@ -77,7 +86,13 @@ impl Client {
             .enable_http1()
             .wrap_connector(tcp);
         let pool = Pool::builder(TokioExecutor::new()).build(connector);
-        Ok(Self { base, token, pool })
+        let has_api_key = false;
+        Ok(Self {
+            base,
+            token,
+            pool,
+            has_api_key,
+        })
     }
 
     /// Sends a request for `target` (path and query) and returns the answer, whatever its status.
@@ -87,15 +102,59 @@ impl Client {
         target: &str,
         fields: HeaderMap,
     ) -> Result<Response<Incoming>, ClientError> {
-        self.ask(self.request(method, target, fields, Bytes::new())?)
+        self.ask(self.request(method, target, fields, Body::empty())?)
             .await
+    }
+
+    /// The same client, which sends its token in `X-API-Key` as well.
+    pub(super) fn with_api_key(self) -> Self {
+        Self {
+            has_api_key: true,
+            ..self
+        }
+    }
+
+    /// Sends a body of any length and returns the JSON that answers it. It may take as long as it comes
+    /// on, which `progress` shows; an error answer is a failure.
+    pub(super) async fn upload(
+        &self,
+        (method, target): (Method, &str),
+        fields: HeaderMap,
+        body: Body,
+        progress: &AtomicU64,
+    ) -> Result<Value, Failure> {
+        let request = self
+            .pool
+            .request(self.request(method, target, fields, body)?);
+        let mut request = std::pin::pin!(request);
+        let mut before = progress.load(Ordering::Relaxed);
+        let answer = loop {
+            if let Ok(answer) = tokio::time::timeout(HEAD, &mut request).await {
+                break answer.map_err(|source| self.unreachable(source))?;
+            }
+            let now = progress.load(Ordering::Relaxed);
+            if now == before {
+                return Err(ClientError::Late(HEAD).into());
+            }
+            before = now;
+        };
+        let (head, body) = accepted(answer).await?.into_parts();
+        let text = Transfer::of(&head.headers, body).text().await?;
+        Ok(serde_json::from_slice(&text).map_err(ClientError::Malformed)?)
+    }
+
+    fn unreachable(&self, source: hyper_util::client::legacy::Error) -> ClientError {
+        ClientError::Unreachable {
+            base: self.base.to_string(),
+            source,
+        }
     }
 
     /// Sends a JSON document and returns the one that answers it; an error answer is a failure.
     pub(super) async fn post_json(&self, target: &str, value: &Value) -> Result<Value, Failure> {
         let json = HeaderValue::from_static("application/json");
         let fields = HeaderMap::from_iter([(header::CONTENT_TYPE, json)]);
-        let body = Bytes::from(value.to_string());
+        let body = Body::from(value.to_string());
         let answer = self
             .ask(self.request(Method::POST, target, fields, body)?)
             .await?;
@@ -118,13 +177,10 @@ impl Client {
         Ok(serde_json::from_slice(&text).map_err(ClientError::Malformed)?)
     }
 
-    async fn ask(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, ClientError> {
+    async fn ask(&self, request: Request<Body>) -> Result<Response<Incoming>, ClientError> {
         within(HEAD, self.pool.request(request))
             .await?
-            .map_err(|source| ClientError::Unreachable {
-                base: self.base.to_string(),
-                source,
-            })
+            .map_err(|source| self.unreachable(source))
     }
 
     /// The JSON document at `target`; an error answer is a failure.
@@ -142,13 +198,13 @@ impl Client {
         method: Method,
         target: &str,
         fields: HeaderMap,
-        body: Bytes,
-    ) -> Result<Request<Full<Bytes>>, ClientError> {
+        body: Body,
+    ) -> Result<Request<Body>, ClientError> {
         let base = self.base.as_str().trim_end_matches('/');
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{base}{target}"))
-            .body(Full::new(body))
+            .body(body)
             .map_err(ClientError::Request)?;
         *request.headers_mut() = fields;
         let agent = concat!("artifact-cache/", env!("CARGO_PKG_VERSION"));
@@ -157,6 +213,12 @@ impl Client {
         if let Some(token) = &self.token {
             let fields = request.headers_mut();
             fields.insert(header::AUTHORIZATION, token.clone());
+            let key = token.as_bytes().strip_prefix(b"Bearer ");
+            let key = key.filter(|_| self.has_api_key);
+            if let Some(Ok(mut key)) = key.map(HeaderValue::from_bytes) {
+                key.set_sensitive(true);
+                fields.insert("x-api-key", key);
+            }
         }
         Ok(request)
     }

@@ -59,6 +59,10 @@ pub(super) enum Failure {
     Output(#[source] io::Error),
     #[error("cannot start the runtime")]
     Runtime(#[source] io::Error),
+    #[error("artifact upload failed")]
+    Upload(#[source] Box<Self>),
+    #[error("the archive is refused: {0}")]
+    Archive(String),
     #[error("interrupted")]
     Interrupted,
     #[error("not confirmed, nothing was removed")]
@@ -125,6 +129,7 @@ impl Failure {
             Self::Missing(_) => Exit::Missing,
             Self::Refused(refusal) => refusal.exit(),
             Self::Mismatch { .. } | Self::Damaged(_) => Exit::Mismatch,
+            Self::Upload(cause) => cause.exit(),
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
             _ => Exit::Error,
         }
@@ -175,6 +180,8 @@ impl Failure {
             Self::Damaged(_) => "damaged",
             Self::Inconsistent(_) => "inconsistent",
             Self::Client(_) => "server_unavailable",
+            Self::Upload(_) => "upload_failed",
+            Self::Archive(_) => "archive_refused",
             Self::Interrupted => "interrupted",
             Self::Declined => "declined",
             Self::File { .. } | Self::Output(_) | Self::Runtime(_) | Self::Local(_) => "error",

@@ -35,9 +35,9 @@ pub(super) struct Get {
 }
 
 /// What was received.
-struct Received {
-    digest: Sha256,
-    size_bytes: u64,
+pub(super) struct Received {
+    pub(super) digest: Sha256,
+    pub(super) size_bytes: u64,
 }
 
 impl Get {
@@ -124,7 +124,7 @@ impl Received {
 }
 
 /// Reads a body to its end, hashing it, with a progress bar where standard error is a terminal.
-async fn receive(
+pub(super) async fn receive(
     mut transfer: Transfer,
     mut write: impl FnMut(&[u8]) -> Result<(), Failure>,
 ) -> Result<Received, Failure> {

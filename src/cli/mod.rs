@@ -9,6 +9,7 @@ mod config;
 mod exit;
 mod explain;
 mod fetch;
+mod files;
 mod fsck;
 mod get;
 mod head;
@@ -72,6 +73,16 @@ enum Verb {
     Explain(explain::Explain),
     /// Remove an artifact from the cache
     Rm(rm::Rm),
+    /// Upload, download, describe and remove files
+    #[command(subcommand)]
+    Files(files::Files),
+    /// Show, set and remove the pointers of runs and tokenizers to files
+    #[command(subcommand)]
+    Pointer(files::pointer::Pointer),
+    /// Upload a directory as an archive, and point a run to it
+    UploadDir(files::upload_dir::UploadDir),
+    /// Download what a run produced, check it and unpack it
+    PullRun(files::pull_run::PullRun),
     /// Show the sums over the cache
     Stats(stats::Stats),
     /// Read stored artifacts and compare them with their digests
@@ -147,6 +158,10 @@ impl Cli {
             Some(Verb::Show(show)) => wait(show.run(out)),
             Some(Verb::Explain(explain)) => wait(explain.run(out)),
             Some(Verb::Rm(rm)) => wait(rm.run(out)),
+            Some(Verb::Files(files)) => wait(files.run(out)),
+            Some(Verb::Pointer(pointer)) => wait(pointer.run(out)),
+            Some(Verb::UploadDir(upload)) => wait(upload.run(out)),
+            Some(Verb::PullRun(pull)) => wait(pull.run(out)),
             Some(Verb::Stats(stats)) => wait(stats.run(out)),
             Some(Verb::Verify(verify)) => verify.run(settings, out),
             Some(Verb::Fsck(fsck)) => fsck.run(settings, out),
@@ -186,6 +201,10 @@ impl Verb {
             Self::Show(verb) => verb.remote.json,
             Self::Explain(verb) => verb.remote.json,
             Self::Rm(verb) => verb.remote.json,
+            Self::Files(verb) => verb.is_json(),
+            Self::Pointer(verb) => verb.is_json(),
+            Self::UploadDir(verb) => verb.remote.json,
+            Self::PullRun(verb) => verb.remote.json,
             Self::Stats(verb) => verb.remote.json,
             Self::Verify(verb) => verb.json,
             Self::Fsck(verb) => verb.json,

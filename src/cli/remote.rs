@@ -35,6 +35,23 @@ impl Remote {
         Ok(Client::new(self.base()?, self.token()?)?)
     }
 
+    /// A client of the cache as the store of files, by the variables of its older clients as well.
+    pub(super) fn data_bank(&self) -> Result<Client, Failure> {
+        let named = |name: Option<String>, other| name.or_else(|| environment(other));
+        let server = named(self.server.clone(), "ARTIFACT_CACHE_URL");
+        let remote = Self {
+            server: named(server, "APP__DATA_BANK_API_URL"),
+            ..self.clone()
+        };
+        let token = match self.token()? {
+            Some(token) => Some(token),
+            None => environment("APP__DATA_BANK_API_KEY")
+                .map(|key| bearer(key.trim()))
+                .transpose()?,
+        };
+        Ok(Client::new(remote.base()?, token)?.with_api_key())
+    }
+
     /// Whether a server was named, by flag or environment.
     pub(super) fn is_named(&self) -> bool {
         self.server.is_some() || environment("ARTIFACT_CACHE_URL").is_some()

@@ -41,7 +41,7 @@ impl Rm {
             printable(record["source_url"].as_str().unwrap_or_default())
         );
         if !self.dry_run {
-            confirm(&name, self.yes)?;
+            confirm(self.yes, &name)?;
             remove(&client, &record["id"]).await?;
         }
         if self.remote.json {
@@ -59,9 +59,9 @@ impl Rm {
     }
 }
 
-/// Asks on a terminal; everywhere else the answer must have been given already.
-pub(super) fn confirm(name: &str, is_confirmed: bool) -> Result<(), Failure> {
-    if is_confirmed {
+/// Asks on a terminal whether `name` is to be removed, unless that was said.
+pub(super) fn confirm(is_said: bool, name: &str) -> Result<(), Failure> {
+    if is_said {
         return Ok(());
     }
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {

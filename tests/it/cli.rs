@@ -2,6 +2,7 @@
 //! binary against a small scripted server.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod files;
 mod get;
 mod real;
 mod server;

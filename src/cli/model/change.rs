@@ -57,7 +57,7 @@ impl Rm {
         if self.dry_run {
             return out.line(&format!("would remove model {id}"));
         }
-        confirm(&format!("model {id}"), self.yes)?;
+        confirm(self.yes, &format!("model {id}"))?;
         let path = format!("/models/{id}");
         out.json(&act(&client, Method::DELETE, &path, None).await?)
     }

@@ -1,0 +1,197 @@
+//! `files`, `pointer`, `upload-dir` and `pull-run` against a running cache.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::{
+    cache::{Cache, program},
+    client::Request,
+    origin::{Origin, Reply},
+};
+
+/// The command line of an older client's environment.
+fn command(url: &str, key: Option<&str>) -> Command {
+    let mut command = program();
+    command.env("APP__DATA_BANK_API_URL", url);
+    if let Some(key) = key {
+        command.env("APP__DATA_BANK_API_KEY", key);
+    }
+    command
+}
+
+fn run(cache: &Cache, arguments: &[&str]) -> Output {
+    let url = format!("http://{}", cache.address());
+    command(&url, Some("k")).args(arguments).output().unwrap()
+}
+
+#[track_caller]
+fn out(output: &Output) -> String {
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{error}");
+    String::from_utf8(output.stdout.clone())
+        .unwrap()
+        .trim()
+        .to_owned()
+}
+
+fn guarded() -> Cache {
+    Cache::setup().environment("API_UPLOAD_KEYS", "k").start()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn a_directory_goes_up_and_comes_back_the_same() {
+    let (cache, directory) = (guarded(), TempDir::new().unwrap());
+    let source = directory.path().join("out");
+    fs::create_dir_all(source.join("checkpoints/empty")).unwrap();
+    fs::write(source.join("manifest.json"), "{}").unwrap();
+    fs::write(source.join("checkpoints/model.bin"), vec![7; 3_000_000]).unwrap();
+
+    let uploaded = run(
+        &cache,
+        &[
+            "upload-dir",
+            text(&source),
+            "--name",
+            "run-1",
+            "--run",
+            "run-1",
+        ],
+    );
+    let pointer: Value = serde_json::from_str(&out(&uploaded)).unwrap();
+    assert_eq!(pointer["storage"], "data-bank");
+    let said = String::from_utf8(uploaded.stderr).unwrap();
+    let event: Value = serde_json::from_str(said.trim()).unwrap();
+    assert_eq!(event["event"], "artifact_uploaded");
+    assert_eq!(
+        (&event["file_id"], &event["run_id"]),
+        (&pointer["file_id"], &"run-1".into())
+    );
+    assert!(event["category"].is_string() && event["service"].is_string());
+
+    let id = pointer["file_id"].as_str().unwrap();
+    let info = cache.exchange(&Request::get(&format!("/files/{id}/info")).field("X-API-Key", "k"));
+    assert_eq!(info.json()["content_type"], "application/gzip");
+    let shown = run(&cache, &["pointer", "get", "run", "run-1"]);
+    assert_eq!(out(&shown), pointer.to_string());
+
+    let into = directory.path().join("into");
+    let pulled = run(&cache, &["pull-run", "run-1", "-C", text(&into)]);
+    assert_eq!(out(&pulled), text(&into.join("run-1")));
+    assert_eq!(
+        fs::read(into.join("run-1/checkpoints/model.bin")).unwrap(),
+        vec![7; 3_000_000]
+    );
+    assert!(into.join("run-1/checkpoints/empty").is_dir());
+    assert_eq!(
+        fs::read_dir(&into).unwrap().count(),
+        1,
+        "nothing else is left"
+    );
+    let again = run(&cache, &["pull-run", "run-1", "-C", text(&into)]);
+    assert_eq!(again.status.code(), Some(1), "what is there stays");
+}
+
+#[test]
+fn an_upload_that_fails_says_so_and_fails() {
+    let directory = TempDir::new().unwrap();
+    fs::write(directory.path().join("a"), "a").unwrap();
+    let origin = Origin::start();
+    for (reply, code) in [
+        (Reply::status(500), 1),
+        (Reply::status(401), 3),
+        (
+            Reply::raw("HTTP/1.1 201 Created\r\nContent-Length: 8\r\n\r\nnot json"),
+            1,
+        ),
+        (
+            Reply::raw("HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}"),
+            2,
+        ),
+    ] {
+        origin.route("/files", reply);
+        let failed = command(&origin.url(""), None)
+            .args(["upload-dir", text(directory.path()), "--name", "x"])
+            .output()
+            .unwrap();
+        let error = String::from_utf8(failed.stderr).unwrap();
+        assert!(error.contains("artifact upload failed"), "{error}");
+        assert_eq!(failed.status.code(), Some(code), "{error}");
+        assert!(failed.stdout.is_empty());
+    }
+}
+
+#[test]
+fn what_cannot_be_an_archive_is_not_uploaded() {
+    let (cache, directory) = (guarded(), TempDir::new().unwrap());
+    let path = text(directory.path());
+    for arguments in [
+        &["upload-dir", path, "--name", "../x"][..],
+        &["upload-dir", "/nowhere", "--name", "x"],
+        &["upload-dir", path, "--name", "x", "--run", "a/b"],
+    ] {
+        assert_eq!(
+            run(&cache, arguments).status.code(),
+            Some(64),
+            "{arguments:?}"
+        );
+    }
+    std::os::unix::fs::symlink("/etc/passwd", directory.path().join("link")).unwrap();
+    let failed = run(&cache, &["upload-dir", path, "--name", "x", "--run", "r"]);
+    let error = String::from_utf8(failed.stderr).unwrap();
+    assert!(error.contains("artifact upload failed"), "{error}");
+    assert_eq!(cache.stats()["total_blobs"], 0);
+    assert_eq!(run(&cache, &["pull-run", "r"]).status.code(), Some(2));
+}
+
+#[test]
+fn files_and_pointers_have_their_verbs() {
+    let (cache, directory) = (guarded(), TempDir::new().unwrap());
+    let path = directory.path().join("a.bin");
+    fs::write(&path, vec![3; 2_500_000]).unwrap();
+    let id = out(&run(
+        &cache,
+        &["files", "put", text(&path), "--content-type", "text/plain"],
+    ));
+    let info: Value =
+        serde_json::from_str(&out(&run(&cache, &["files", "info", &id, "--json"]))).unwrap();
+    assert_eq!(
+        (&info["size"], &info["content_type"]),
+        (&2_500_000.into(), &"text/plain".into())
+    );
+    let copy = directory.path().join("copy");
+    out(&run(&cache, &["files", "get", &id, "-o", text(&copy)]));
+    assert_eq!(fs::read(&copy).unwrap(), vec![3; 2_500_000]);
+
+    out(&run(&cache, &["pointer", "set", "tokenizer", "t-1", &id]));
+    let shown = out(&run(&cache, &["pointer", "get", "tokenizer", "t-1"]));
+    assert!(shown.contains(&id), "{shown}");
+    let unasked = run(&cache, &["files", "rm", &id]);
+    assert_eq!(unasked.status.code(), Some(64), "nobody to ask");
+    let pointed = run(&cache, &["files", "rm", &id, "--yes"]);
+    assert_ne!(pointed.status.code(), Some(0));
+    out(&run(
+        &cache,
+        &["pointer", "rm", "tokenizer", "t-1", "--dry-run"],
+    ));
+    out(&run(
+        &cache,
+        &["pointer", "rm", "tokenizer", "t-1", "--yes"],
+    ));
+    out(&run(&cache, &["files", "rm", &id, "--yes"]));
+    assert_eq!(run(&cache, &["files", "get", &id]).status.code(), Some(2));
+    let wrong = format!("http://{}", cache.address());
+    let refused = command(&wrong, Some("other"))
+        .args(["files", "info", &id])
+        .output();
+    assert_eq!(refused.unwrap().status.code(), Some(3));
+}
