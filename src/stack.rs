@@ -32,7 +32,10 @@ use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 use self::rarely::Rarely;
 use crate::{
     access::AccessLayer,
-    api::{Api, cas::CasLayer, internal::Internal, resolve::ResolveLayer, tokens::Tokens},
+    api::{
+        Api, cas::CasLayer, files::FilesLayer, internal::Internal, resolve::ResolveLayer,
+        tokens::Tokens,
+    },
     app::{App, requests::Requests},
     mirror::MirrorLayer,
     proxy::SwitchedOff,
@@ -143,7 +146,8 @@ fn local_api(app: &App, cache: &Route) -> Route {
     ServiceBuilder::new()
         .layer(BoxCloneService::layer())
         .layer(Rarely::layer()) // a connection that never asks pays for none of it
-        .layer(ResolveLayer::new(store, config, cache))
+        .layer(ResolveLayer::new(store.clone(), config.clone(), cache))
+        .layer(FilesLayer::new(store, config))
         .service(Tokens::new(app.gate.clone(), Api::new(app.clone())))
 }
 

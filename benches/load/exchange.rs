@@ -13,6 +13,7 @@ use tokio::{
     net::TcpStream,
     time::timeout,
 };
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::origin::Object;
 
@@ -20,6 +21,8 @@ use super::origin::Object;
 const PATIENCE: Duration = Duration::from_mins(5);
 /// How much one call drops at most.
 const DROPPED: usize = 4 << 20;
+/// How much one call decrypts at most.
+const DECRYPTED: usize = 64 << 10;
 
 /// What the response must be.
 #[derive(Clone, Copy, Debug)]
@@ -35,20 +38,90 @@ pub(super) struct Times {
     pub(super) last_byte: Instant,
 }
 
+/// How a connection begins, before its first request.
+#[derive(Clone)]
+pub(super) enum Way {
+    /// With nothing.
+    Plain,
+    /// With a handshake for `localhost`.
+    Tls(TlsConnector),
+    /// With a CONNECT to this address.
+    Tunnel(SocketAddr),
+}
+
+/// The bytes of a connection.
+enum Stream {
+    Tcp(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    async fn open(address: SocketAddr, way: &Way) -> io::Result<Self> {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(match way {
+            Way::Plain => Self::Tcp(stream),
+            Way::Tls(connector) => {
+                let name = "localhost".try_into().map_err(io::Error::other)?;
+                Self::Tls(Box::new(connector.connect(name, stream).await?))
+            }
+            Way::Tunnel(origin) => {
+                let head = format!("CONNECT {origin} HTTP/1.1\r\nHost: {origin}\r\n\r\n");
+                stream.write_all(head.as_bytes()).await?;
+                let mut answer = Vec::new();
+                while !answer.ends_with(b"\r\n\r\n") {
+                    answer.push(stream.read_u8().await?);
+                }
+                Self::Tcp(stream)
+            }
+        })
+    }
+
+    async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.write_all(bytes).await,
+            Self::Tls(stream) => stream.write_all(bytes).await,
+        }
+    }
+
+    async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.read(buffer).await,
+            Self::Tls(stream) => stream.read(buffer).await,
+        }
+    }
+
+    /// Takes up to as many bytes as `nowhere` is long, and forgets them.
+    async fn forget(&mut self, nowhere: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => {
+                let stream = &*stream;
+                let dropped = stream.async_io(Interest::READABLE, || {
+                    let (_, dropped) = recv(stream, &mut *nowhere, RecvFlags::TRUNC)?;
+                    Ok(dropped)
+                });
+                dropped.await
+            }
+            Self::Tls(stream) => {
+                let size = nowhere.len().min(DECRYPTED);
+                stream.read(&mut nowhere[..size]).await
+            }
+        }
+    }
+}
+
 /// A keep-alive connection.
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     buffer: Vec<u8>,
     /// Never written to: it only tells the kernel how much may be dropped.
     nowhere: Vec<u8>,
 }
 
 impl Connection {
-    pub(super) async fn open(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
+    pub(super) async fn open(address: SocketAddr, way: &Way) -> io::Result<Self> {
         Ok(Self {
-            stream,
+            stream: Stream::open(address, way).await?,
             buffer: vec![0; 32 << 10],
             nowhere: vec![0; DROPPED],
         })
@@ -129,12 +202,7 @@ impl Connection {
     /// Lets the kernel drop up to `wanted` bytes (`MSG_TRUNC`, see tcp(7)) and returns how many it did.
     async fn drop_some(&mut self, wanted: u64) -> io::Result<u64> {
         let size = usize::try_from(wanted).unwrap_or(DROPPED).min(DROPPED);
-        let (stream, nowhere) = (&self.stream, &mut self.nowhere[..size]);
-        let dropped = stream.async_io(Interest::READABLE, || {
-            let (_, dropped) = recv(stream, &mut *nowhere, RecvFlags::TRUNC)?;
-            Ok(dropped)
-        });
-        match dropped.await? {
+        match self.stream.forget(&mut self.nowhere[..size]).await? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             dropped => Ok(dropped as u64),
         }

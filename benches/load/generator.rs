@@ -13,7 +13,7 @@ use hdrhistogram::Histogram;
 use tokio::{sync::Notify, task::JoinSet, time::timeout};
 
 use super::{
-    exchange::{Connection, Expected, Times},
+    exchange::{Connection, Expected, Times, Way},
     origin::Object,
 };
 
@@ -21,6 +21,7 @@ use super::{
 #[derive(Clone)]
 pub(super) struct Requests {
     pub(super) address: SocketAddr,
+    pub(super) way: Way,
     pub(super) bytes: Rc<[Vec<u8>]>,
     pub(super) expected: Expected,
 }
@@ -41,7 +42,7 @@ pub(super) async fn closed_loop(
 ) -> io::Result<Done> {
     let (count, bytes) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
     let mut tasks = JoinSet::new();
-    let ready = open(requests.address, connections).await?;
+    let ready = open(requests.address, &requests.way, connections).await?;
     let start = Instant::now();
     for (number, mut connection) in (0_u64..).zip(ready) {
         let (requests, count, bytes) = (requests.clone(), Rc::clone(&count), Rc::clone(&bytes));
@@ -72,7 +73,7 @@ pub(super) async fn closed_loop(
 pub(super) async fn each_once(requests: &Requests, connections: usize) -> io::Result<Done> {
     let next = Rc::new(Cell::new(0));
     let mut tasks = JoinSet::new();
-    let ready = open(requests.address, connections).await?;
+    let ready = open(requests.address, &requests.way, connections).await?;
     let start = Instant::now();
     for mut connection in ready {
         let (requests, next) = (requests.clone(), Rc::clone(&next));
@@ -99,11 +100,12 @@ pub(super) async fn each_once(requests: &Requests, connections: usize) -> io::Re
 /// Asks for every object twice, as a miss and as a hit, and compares every byte of both.
 pub(super) async fn verify_all(
     address: SocketAddr,
+    way: &Way,
     objects: Vec<(Vec<u8>, Object)>,
 ) -> io::Result<()> {
     let left = Rc::new(RefCell::new(objects));
     let mut tasks = JoinSet::new();
-    for mut connection in open(address, 16).await? {
+    for mut connection in open(address, way, 16).await? {
         let left = Rc::clone(&left);
         tasks.spawn_local(async move {
             loop {
@@ -124,7 +126,7 @@ pub(super) async fn verify_all(
 /// Sends the first request from `clients` connections at once.
 pub(super) async fn all_at_once(requests: &Requests, clients: usize) -> io::Result<Vec<Times>> {
     let mut tasks = JoinSet::new();
-    for mut connection in open(requests.address, clients).await? {
+    for mut connection in open(requests.address, &requests.way, clients).await? {
         let requests = requests.clone();
         tasks.spawn_local(async move {
             let request = &requests.bytes[0];
@@ -160,7 +162,9 @@ pub(super) async fn open_loop(
     let histogram = Histogram::new_with_bounds(1, 600_000_000_000, 3).map_err(io::Error::other)?;
     let (histogram, arrivals) = (Rc::new(RefCell::new(histogram)), Rc::<Arrivals>::default());
     let mut tasks = JoinSet::new();
-    for (number, connection) in (0_u64..).zip(open(requests.address, connections).await?) {
+    for (number, connection) in
+        (0_u64..).zip(open(requests.address, &requests.way, connections).await?)
+    {
         let (requests, arrivals) = (requests.clone(), Rc::clone(&arrivals));
         tasks.spawn_local(take_up(
             connection,
@@ -226,10 +230,14 @@ async fn take_up(
     }
 }
 
-async fn open(address: SocketAddr, connections: usize) -> io::Result<Vec<Connection>> {
+pub(super) async fn open(
+    address: SocketAddr,
+    way: &Way,
+    connections: usize,
+) -> io::Result<Vec<Connection>> {
     let mut ready = Vec::with_capacity(connections);
     for _ in 0..connections {
-        ready.push(Connection::open(address).await?);
+        ready.push(Connection::open(address, way).await?);
     }
     Ok(ready)
 }

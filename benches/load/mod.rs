@@ -14,6 +14,7 @@ mod report;
 mod run;
 mod scenario;
 mod server;
+mod tls;
 
 use origin::Origin;
 use report::{Measured, Outcome};
@@ -103,6 +104,7 @@ pub(crate) fn main() -> ExitCode {
 
 fn measure(arguments: &Arguments) -> io::Result<()> {
     machine::pin(machine::LOAD_CORE)?;
+    artifact_cache::server::raise_descriptor_limit()?;
     let origin = Origin::start()?;
     let place = Place {
         cache_binary: &arguments.cache_binary,
@@ -122,7 +124,10 @@ fn measure(arguments: &Arguments) -> io::Result<()> {
         .build()?;
     let mut outcomes = Vec::new();
     for scenario in chosen(arguments)? {
-        for door in doors(arguments) {
+        for door in doors(arguments, scenario) {
+            // nginx tunnels for nobody.
+            let can = |kind: &Kind| door != Door::Tunnel || *kind == Kind::Ours;
+            let kinds: Vec<_> = kinds.iter().copied().filter(can).collect();
             let side_by_side = compare(scenario, door, &kinds, (arguments, &place, &origin));
             let outcome = LocalSet::new().block_on(&runtime, side_by_side)?;
             println!("{}", outcome.table());
@@ -225,10 +230,13 @@ fn chosen(arguments: &Arguments) -> io::Result<Vec<Scenario>> {
     Ok(chosen)
 }
 
-fn doors(arguments: &Arguments) -> Vec<Door> {
-    arguments
-        .door
-        .map_or(vec![Door::Fetch, Door::Proxy], |door| vec![door])
+fn doors(arguments: &Arguments, scenario: Scenario) -> Vec<Door> {
+    match (scenario.door, arguments.door) {
+        (Some(only), None) => vec![only],
+        (Some(only), Some(wanted)) if only == wanted => vec![only],
+        (Some(_), Some(_)) | (None, Some(Door::Tls | Door::Tunnel)) => Vec::new(),
+        (None, wanted) => wanted.map_or(vec![Door::Fetch, Door::Proxy], |door| vec![door]),
+    }
 }
 
 fn print_setting(arguments: &Arguments, place: &Place<'_>) {

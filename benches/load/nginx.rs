@@ -7,7 +7,10 @@ use std::{
     process::Command,
 };
 
-use super::server::Place;
+use super::{
+    server::Place,
+    tls::{CERTIFICATE, KEY},
+};
 
 /// The worker, the cache manager, and the cache loader as long as it runs.
 pub(super) const CHILDREN: usize = 2;
@@ -31,14 +34,14 @@ pub(super) fn version(binary: &Path) -> String {
 /// The command that runs it in the foreground on `address`, before the origin, with everything it writes below `data`.
 pub(super) fn command(
     binary: &Path,
-    address: SocketAddr,
+    addresses: (SocketAddr, SocketAddr),
     place: &Place<'_>,
     data: &Path,
 ) -> io::Result<Command> {
     let file = data.join("nginx.conf");
     fs::write(
         &file,
-        configuration(address, place, &data.display().to_string()),
+        configuration(addresses, place, &data.display().to_string()),
     )?;
     let mut command = Command::new(binary);
     command
@@ -52,7 +55,11 @@ pub(super) fn command(
 
 /// The configuration. `proxy_cache_lock` is what it has against herds; `tcp_nopush` delays small proxied objects by
 /// 40 ms, so it is off unless asked for.
-fn configuration(address: SocketAddr, place: &Place<'_>, data: &str) -> String {
+fn configuration(
+    (address, tls_address): (SocketAddr, SocketAddr),
+    place: &Place<'_>,
+    data: &str,
+) -> String {
     let nopush = if place.nginx_nopush { "on" } else { "off" };
     let origin = place.origin;
     // Workers of a privileged master would become `nobody`, who may not write below `data`.
@@ -62,8 +69,8 @@ fn configuration(address: SocketAddr, place: &Place<'_>, data: &str) -> String {
         ""
     };
     format!(
-        "daemon off; worker_processes 1; pid {data}/pid; error_log stderr crit; {user}
-events {{ worker_connections 4096; }}
+        "daemon off; worker_processes 1; pid {data}/pid; error_log stderr crit; worker_rlimit_nofile 40000; {user}
+events {{ worker_connections 20000; }}
 http {{
   access_log off; sendfile on; tcp_nopush {nopush}; tcp_nodelay on; aio off;
   keepalive_timeout 600s; keepalive_requests 1000000000; reset_timedout_connection on;
@@ -74,6 +81,9 @@ http {{
   upstream origin {{ server {origin}; keepalive 64; keepalive_requests 1000000000; }}
   server {{
     listen {address} backlog=4096;
+    listen {tls_address} ssl backlog=4096;
+    ssl_certificate {data}/{CERTIFICATE}; ssl_certificate_key {data}/{KEY};
+    ssl_protocols TLSv1.3; ssl_session_cache shared:s:10m;
     location / {{
       proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection \"\"; proxy_set_header Host $http_host;
       proxy_cache z; proxy_cache_key $uri; proxy_cache_valid 200 1d; proxy_cache_lock on; proxy_cache_lock_timeout 600s; proxy_cache_lock_age 600s;

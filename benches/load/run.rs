@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     exchange::{Expected, Times},
-    generator::{Done, Requests, all_at_once, closed_loop, each_once, open_loop, verify_all},
+    generator::{Done, Requests, all_at_once, closed_loop, each_once, open, open_loop, verify_all},
     machine::{cpu_time, sha256_alone},
     origin::{Object, Origin, Sent},
     report::{Figure, LOAD_SHARE, SERVER_SHARE},
@@ -37,7 +37,12 @@ impl Turn<'_> {
             let object = stored(number, size);
             (self.server.request(self.door, &object, "", ""), object)
         });
-        verify_all(self.server.address, all.collect()).await
+        verify_all(
+            self.server.address_of(self.door),
+            &self.server.way(self.door),
+            all.collect(),
+        )
+        .await
     }
 
     pub(super) async fn run(&self, work: Work) -> io::Result<Vec<Figure>> {
@@ -68,6 +73,7 @@ impl Turn<'_> {
                 size,
                 rate,
             } => self.herd(clients, size, rate).await,
+            Work::Idle { connections } => self.idle(connections).await,
         }
     }
 
@@ -94,7 +100,8 @@ impl Turn<'_> {
 
     fn requests(&self, bytes: Vec<Vec<u8>>, (status, length): (u16, u64)) -> Requests {
         Requests {
-            address: self.server.address,
+            address: self.server.address_of(self.door),
+            way: self.server.way(self.door),
             bytes: bytes.into(),
             expected: Expected { status, length },
         }
@@ -184,6 +191,31 @@ impl Turn<'_> {
         ));
         figures.push(self.memory()?);
         Ok(figures)
+    }
+
+    /// Connections that say nothing, and what each takes of the server's memory.
+    async fn idle(&self, connections: usize) -> io::Result<Vec<Figure>> {
+        let resident = || {
+            self.server.forget_peak()?;
+            self.server.peak_resident()
+        };
+        let (before, start) = (resident()?, Instant::now());
+        let cpu = self.server.cpu_time()?;
+        let (address, way) = (
+            self.server.address_of(self.door),
+            self.server.way(self.door),
+        );
+        let open = open(address, &way, connections).await?;
+        let took = start.elapsed();
+        let (cpu, after) = (self.server.cpu_since(cpu)?, resident()?);
+        drop(open);
+        let all = count(connections as u64);
+        let each = count(after.saturating_sub(before)) / all;
+        Ok(vec![
+            Figure::new("memory per connection", "KiB", each / 1024.0),
+            Figure::new("CPU per handshake", "µs", cpu.as_secs_f64() * 1e6 / all),
+            Figure::new("handshakes", "1/s", all / took.as_secs_f64()),
+        ])
     }
 
     fn memory(&self) -> io::Result<Figure> {

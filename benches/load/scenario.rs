@@ -1,10 +1,14 @@
 //! The workloads, one line each: those of the project's performance table.
 
+use super::server::Door;
+
 /// A workload by name.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scenario {
     pub(super) name: &'static str,
     pub(super) work: Work,
+    /// The one way in that it is about, if it is about one.
+    pub(super) door: Option<Door>,
 }
 
 /// What is done.
@@ -26,6 +30,8 @@ pub(super) enum Work {
         size: u64,
         connections: usize,
     },
+    /// Connections that are opened and say nothing.
+    Idle { connections: usize },
     /// So many clients ask at once for one new object that the origin sends at a set rate.
     Herd {
         clients: usize,
@@ -43,7 +49,7 @@ pub(super) fn scenarios(quick: bool) -> Vec<Scenario> {
     let large = if quick { GIB / 4 } else { GIB };
     let herd = if quick { 16 * MIB } else { 64 * MIB };
     let (many, cold) = if quick { (1000, 500) } else { (10_000, 2000) };
-    [
+    let any = [
         ("hit-1k", hits(1, KIB, true)),
         ("hit-16k", hits(1, 16 * KIB, true)),
         ("hit-128k", hits(1, 128 * KIB, true)),
@@ -55,8 +61,26 @@ pub(super) fn scenarios(quick: bool) -> Vec<Scenario> {
         ("cold-64k", new_objects(cold, 64 * KIB, 16)),
         ("herd", herd_of(200, herd)),
     ]
-    .map(|(name, work)| Scenario { name, work })
-    .to_vec()
+    .map(|(name, work)| (name, work, None));
+    let idle = if quick { 1000 } else { 10_000 };
+    let of_one_door = [
+        ("tls-16k", hits(1, 16 * KIB, true), Some(Door::Tls)),
+        ("tls-1m", hits(1, MIB, true), Some(Door::Tls)),
+        ("tls-large", large_object(large, 4, None), Some(Door::Tls)),
+        (
+            "tls-idle",
+            Work::Idle { connections: idle },
+            Some(Door::Tls),
+        ),
+        (
+            "tunnel-large",
+            large_object(large, 4, None),
+            Some(Door::Tunnel),
+        ),
+    ];
+    let all = any.into_iter().chain(of_one_door);
+    all.map(|(name, work, door)| Scenario { name, work, door })
+        .collect()
 }
 
 fn hits(objects: usize, size: u64, latency: bool) -> Work {

@@ -12,11 +12,14 @@ use std::{
 use clap::ValueEnum;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+use tokio_rustls::TlsConnector;
 
 use super::{
+    exchange::Way,
     machine::{children, cpu_time, forget_peak, on_server_core, peak_resident},
     nginx,
     origin::Object,
+    tls,
 };
 
 /// How long a server may take to start.
@@ -38,6 +41,10 @@ pub(super) enum Door {
     Fetch,
     /// Absolute form, as a forward proxy is asked.
     Proxy,
+    /// As `Fetch`, inside TLS.
+    Tls,
+    /// As the origin is asked, through a CONNECT tunnel.
+    Tunnel,
 }
 
 /// Where programs and data are.
@@ -54,7 +61,9 @@ pub(super) struct Place<'a> {
 /// A running server on fresh data.
 pub(super) struct Server {
     pub(super) kind: Kind,
-    pub(super) address: SocketAddr,
+    address: SocketAddr,
+    tls_address: SocketAddr,
+    connector: TlsConnector,
     origin: SocketAddr,
     child: Child,
     processes: Vec<u32>,
@@ -68,12 +77,13 @@ impl Server {
         let data = tempfile::Builder::new()
             .prefix("load-")
             .tempdir_in(place.data)?;
-        let address = free_address()?;
+        let (address, tls_address) = (free_address()?, free_address()?);
+        let connector = tls::prepare(data.path())?;
         let mut command = match kind {
-            Kind::Ours => ours(place, address, data.path()),
+            Kind::Ours => ours(place, address, tls_address, data.path()),
             Kind::Nginx => {
                 let binary = place.nginx_binary.as_ref().ok_or(io::ErrorKind::NotFound)?;
-                nginx::command(binary, address, place, data.path())?
+                nginx::command(binary, (address, tls_address), place, data.path())?
             }
         };
         let log = fs::File::create(data.path().join("log"))?;
@@ -84,6 +94,8 @@ impl Server {
         let mut server = Self {
             kind,
             address,
+            tls_address,
+            connector,
             origin: place.origin,
             child: on_server_core(|| command.spawn())?,
             processes: Vec::new(),
@@ -92,6 +104,23 @@ impl Server {
         server.wait_until_ready()?;
         server.processes = server.find_processes()?;
         Ok(server)
+    }
+
+    /// Where connections for this way in go.
+    pub(super) fn address_of(&self, door: Door) -> SocketAddr {
+        match door {
+            Door::Tls => self.tls_address,
+            _ => self.address,
+        }
+    }
+
+    /// How connections for this way in begin.
+    pub(super) fn way(&self, door: Door) -> Way {
+        match door {
+            Door::Tls => Way::Tls(self.connector.clone()),
+            Door::Tunnel => Way::Tunnel(self.origin),
+            Door::Fetch | Door::Proxy => Way::Plain,
+        }
     }
 
     fn wait_until_ready(&mut self) -> io::Result<()> {
@@ -158,8 +187,8 @@ impl Server {
         let (origin, path) = (self.origin, object.path());
         let target = match (door, self.kind) {
             (Door::Proxy, _) => format!("http://{origin}{path}"),
-            (Door::Fetch, Kind::Nginx) => path,
-            (Door::Fetch, Kind::Ours) => {
+            (Door::Fetch | Door::Tls, Kind::Nginx) | (Door::Tunnel, _) => path,
+            (Door::Fetch | Door::Tls, Kind::Ours) => {
                 let path = path.replace('/', "%2F");
                 format!(
                     "/fetch?url=http%3A%2F%2F{}{path}{query}",
@@ -185,7 +214,7 @@ impl Drop for Server {
     }
 }
 
-fn ours(place: &Place<'_>, address: SocketAddr, data: &Path) -> Command {
+fn ours(place: &Place<'_>, address: SocketAddr, tls_address: SocketAddr, data: &Path) -> Command {
     let mut command = Command::new(place.cache_binary);
     command
         .args(["serve", "--listen", &address.to_string()])
@@ -198,6 +227,19 @@ fn ours(place: &Place<'_>, address: SocketAddr, data: &Path) -> Command {
         // nginx writes no access log here either.
         .args(["--log-level", "warn", "--data"])
         .arg(data.join("data"))
+        .env(
+            "ARTIFACT_CACHE__SERVER__LISTENERS",
+            format!("[https://{tls_address}]"),
+        )
+        .env("ARTIFACT_CACHE__SERVER__MAX_CONNECTIONS", "20000")
+        .env(
+            "ARTIFACT_CACHE__TLS__CERTIFICATE",
+            data.join(tls::CERTIFICATE),
+        )
+        .env("ARTIFACT_CACHE__TLS__KEY", data.join(tls::KEY))
+        // Idle ones are to stay as long as they are looked at.
+        .env("ARTIFACT_CACHE__SERVER__HEADER_TIMEOUT", "10m")
+        .env("ARTIFACT_CACHE__PROXY__CONNECT_PORTS", "[1024-65535]")
         .args(place.cache_flags);
     command
 }

@@ -95,6 +95,9 @@ impl Gate {
         if !rules.tokens {
             return Ok(());
         }
+        if demand::has_own_keys(request) && credentials::is_foreign(request) {
+            return Ok(());
+        }
         let is_proxied = demand::is_proxied(request);
         let carried = carried(request, is_proxied);
         let caller = self.caller(carried, rules);

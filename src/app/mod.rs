@@ -5,6 +5,7 @@ mod backend;
 mod certificates;
 mod doorkeeping;
 mod glue;
+mod inside;
 mod jobs;
 mod observers;
 mod open;
@@ -24,7 +25,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{open::StartError, run::run};
 use crate::{
-    access::Gate, config::Config, proxy::Tunnel, store::Store, telemetry::metrics::Metrics,
+    access::Gate,
+    config::Config,
+    proxy::{Interception, Tunnel},
+    store::Store,
+    telemetry::metrics::Metrics,
     upstream::Upstreams,
 };
 
@@ -50,6 +55,8 @@ pub struct App {
     pub upstreams: Upstreams,
     /// CONNECT.
     pub tunnels: Tunnel,
+    /// Tunnels that end here, where that is wanted.
+    pub interception: Option<Interception>,
     /// Everything that is counted.
     pub metrics: Metrics,
     /// Owns fills, flights and tunnels.

@@ -6,11 +6,11 @@ use artifact_cache_layers::{body::BoxError, semantics::target_uri::TargetUri};
 use http::StatusCode;
 
 use crate::{
-    proxy::{self, Closed, Refusal},
+    proxy::{self, Closed, Entered, Refusal},
     server,
     telemetry::{
         access::{OriginAsked, TunnelClosed},
-        label::{Handshake, UpstreamError},
+        label::{Handshake, Inside, UpstreamError},
         metrics::Metrics,
     },
     upstream::{self, Reason},
@@ -90,6 +90,32 @@ fn label(reason: Option<Reason>) -> UpstreamError {
 impl proxy::Observe for Observers {
     fn refused(&self, refusal: &Refusal) {
         tracing::info!(error = refusal as &dyn std::error::Error, "tunnel refused");
+    }
+
+    fn entered(&self, authority: &str, inside: Entered) {
+        let outcome = match inside {
+            Entered::Tls => Inside::Tls,
+            Entered::Plain => Inside::Plain,
+        };
+        self.metrics.intercepted.of(outcome).increment();
+        tracing::debug!(authority, outcome = outcome.word(), "tunnel entered");
+    }
+
+    fn unwilling(&self, authority: &str, peer: SocketAddr, error: &BoxError) {
+        self.metrics.intercepted.of(Inside::Unwilling).increment();
+        let error = &**error as &dyn std::error::Error;
+        tracing::warn!(
+            authority,
+            client_ip = %peer,
+            error,
+            "client refuses interception, its tunnels to this host pass for a while"
+        );
+    }
+
+    fn not_entered(&self, authority: &str, peer: SocketAddr, error: &BoxError) {
+        self.metrics.intercepted.of(Inside::Failed).increment();
+        let error = &**error as &dyn std::error::Error;
+        tracing::info!(authority, client_ip = %peer, error, "tunnel not entered");
     }
 
     fn opened(&self) {

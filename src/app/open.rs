@@ -6,14 +6,14 @@ use arc_swap::ArcSwap;
 use artifact_cache_layers::body::BoxError;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{App, glue, observers::Observers};
+use super::{App, certificates, glue, observers::Observers};
 use crate::{
     access::{Gate, Keyring},
     blob::{BlobOptions, BlobStore},
     catalog::{Catalog, CatalogError, CatalogOptions},
     clock::Clock,
     config::{Config, storage::Storage},
-    proxy::Tunnel,
+    proxy::{Interception, Tunnel, authority::InvalidAuthority},
     server::InvalidTls,
     store::{
         Parts, Store,
@@ -21,7 +21,7 @@ use crate::{
         sweep::{Swept, sweep},
     },
     telemetry::metrics::Metrics,
-    upstream::{InvalidUpstream, Upstreams},
+    upstream::{Dialer, InvalidUpstream, Upstreams},
 };
 
 /// Why a cache cannot start.
@@ -44,6 +44,9 @@ pub enum StartError {
     /// The settings of the way out cannot be put to use.
     #[error("cannot prepare requests to origins")]
     Upstream(#[from] InvalidUpstream),
+    /// The authority of intercepted tunnels cannot be put to use.
+    #[error("cannot intercept tunnels")]
+    Authority(#[from] InvalidAuthority),
     /// Certificates of listeners cannot be put to use.
     #[error("cannot use the certificates of `tls`")]
     Tls(#[from] InvalidTls),
@@ -70,8 +73,7 @@ impl App {
         addresses: &[SocketAddr],
         metrics: Metrics,
     ) -> Result<Self, StartError> {
-        let (clock, tasks) = (Clock::system(), TaskTracker::new());
-        let stop = CancellationToken::new();
+        let (clock, tasks, stop) = <(Clock, TaskTracker, CancellationToken)>::default();
         let rules = Arc::new(ArcSwap::from_pointee(glue::rules(&config, &clock, &tasks)));
         let mirrors = glue::mirrors(&config).map_err(StartError::Setting)?;
         let rule = glue::egress(&config.egress, addresses).map_err(StartError::Setting)?;
@@ -85,14 +87,10 @@ impl App {
         let upstreams = Upstreams::new(&config.upstream, guard)?
             .observed_by(observers.clone())
             .timed_by(clock.clone());
-        let tunnels = Tunnel::new(
-            &config.proxy,
-            upstreams.dialer(),
-            tasks.clone(),
-            stop.clone(),
-        )
-        .map_err(|error| StartError::Setting(error.into()))?
-        .observed_by(observers);
+        let interception = interception(&config, &clock)?;
+        let tunnels = tunnels(&config, upstreams.dialer(), &tasks, &stop)?
+            .intercepted_by(interception.clone())
+            .observed_by(observers);
         let store = open_store(&config, &clock, &rules, &metrics, &tasks)?;
         let keyring = Keyring::open(store.catalog().clone())?;
         let gate = Gate::new(config.auth.clone(), keyring, clock);
@@ -105,12 +103,33 @@ impl App {
             mirrors,
             upstreams,
             tunnels,
+            interception,
             metrics,
             tasks,
             stop,
             addresses: addresses.into(),
         })
     }
+}
+
+fn tunnels(
+    config: &Config,
+    dialer: Dialer,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> Result<Tunnel, StartError> {
+    let tunnels = Tunnel::new(&config.proxy, dialer, tasks.clone(), stop.clone());
+    tunnels.map_err(StartError::Setting)
+}
+
+/// What ends tunnels here, where that is wanted.
+fn interception(config: &Config, clock: &Clock) -> Result<Option<Interception>, StartError> {
+    if !config.intercept.enabled {
+        return Ok(None);
+    }
+    let leaves = certificates::leaves(config, clock)?;
+    let interception = Interception::new(&config.intercept, leaves);
+    interception.map(Some).map_err(StartError::Setting)
 }
 
 fn open_store(

@@ -7,7 +7,7 @@ use tokio_util::task::TaskTracker;
 use tower::util::BoxCloneService;
 
 use super::{
-    App, StartError, certificates, glue,
+    App, StartError, certificates, glue, inside,
     observers::Observers,
     open::CLOSE_DEADLINE,
     signals::{Signals, Wish},
@@ -57,6 +57,7 @@ pub async fn run(
     notify(&[sd_notify::NotifyState::Ready]);
     while signals.next().await == Wish::Reload {
         app.reload(&sources, &log);
+        certificates::reload_authority(&app).await;
         if let Some(tls) = &tls {
             certificates::reload(tls.clone()).await;
         }
@@ -122,6 +123,11 @@ impl Bound {
         let limits = Limits::new(&app.config().server)
             .observed_by(Arc::new(Observers::new(app.metrics.clone())));
         let edge = stack::edge(app);
+        app.tunnels.served_by(inside::serve(
+            edge.clone(),
+            limits.clone(),
+            app.stop.clone(),
+        ));
         let mut names = Vec::new();
         for (name, listener) in self.main {
             let (edge, limits) = (edge.clone(), limits.clone());

@@ -1,6 +1,7 @@
 //! What the verbs do on this machine itself: run the cache, read its configuration, check its files
 //! (`check`). The one place in which the command line meets the rest of the program.
 
+pub(super) mod authority;
 mod check;
 pub(super) mod tokens;
 pub(super) mod trust;

@@ -2,6 +2,7 @@
 //! `serve` is the verb when none is named. Verbs that talk to a running cache go through `client`,
 //! verbs that work on this machine's own data go through `local`.
 
+mod ca;
 mod client;
 mod completions;
 mod config;
@@ -85,6 +86,9 @@ enum Verb {
     /// Check or show the configuration
     #[command(subcommand)]
     Config(config::Config),
+    /// Make or show the certificate authority of intercepted tunnels
+    #[command(subcommand)]
+    Ca(ca::Ca),
     /// Print a completion script for a shell
     Completions(completions::Completions),
 }
@@ -143,6 +147,7 @@ impl Cli {
             Some(Verb::Run(run)) => run.run(settings),
             Some(Verb::Setup(setup)) => setup.run(settings, out),
             Some(Verb::Config(config)) => config.run(settings, out),
+            Some(Verb::Ca(ca)) => ca.run(settings, out),
             Some(Verb::Completions(completions)) => completions.run(out),
         }
     }
@@ -160,6 +165,7 @@ impl Verb {
                 | Self::Run(_)
                 | Self::Setup(_)
                 | Self::Config(_)
+                | Self::Ca(_)
         )
     }
 
@@ -174,6 +180,7 @@ impl Verb {
             Self::Verify(verb) => verb.json,
             Self::Fsck(verb) => verb.json,
             Self::Config(verb) => verb.is_json(),
+            Self::Ca(verb) => verb.is_json(),
             Self::Token(verb) => verb.is_json(),
             Self::Serve(_)
             | Self::Completions(_)

@@ -61,7 +61,7 @@ impl Egress {
 }
 
 /// Whether `text` is a host name or address, or `*.` and a host name.
-fn is_host_pattern(text: &str) -> bool {
+pub(super) fn is_host_pattern(text: &str) -> bool {
     let name = text.strip_prefix("*.").unwrap_or(text);
     url::Host::parse(name).is_ok_and(|host| !matches!(host, url::Host::Ipv4(_)) || name == text)
         && !name.contains('*')

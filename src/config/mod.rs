@@ -8,11 +8,13 @@ pub mod setting;
 
 pub mod auth;
 pub mod cache;
+pub mod connect;
 pub mod egress;
 mod environment;
 pub mod fetch;
 pub mod files;
 mod flags;
+pub mod intercept;
 mod layer;
 mod legacy;
 pub mod load;
@@ -71,6 +73,8 @@ section! {
         pub resolve: resolve::Resolve = resolve::Resolve::default(),
         /// Uploaded files and pointers to them.
         pub files: files::Files = files::Files::default(),
+        /// Which tunnels are opened for the cache.
+        pub intercept: intercept::Intercept = intercept::Intercept::default(),
         /// The metrics listener.
         pub metrics: metrics::Metrics = metrics::Metrics::default(),
     }
@@ -96,6 +100,7 @@ impl Config {
         self.upstream.check(&mut problems);
         self.egress.check(&mut problems);
         self.proxy.check(&self.egress, &mut problems);
+        self.intercept.check(&self.proxy, &mut problems);
         self.mirror.check(&mut problems);
         self.files.check(&mut problems);
         problems.into_result()

@@ -1,6 +1,7 @@
 //! Section `proxy`: the forward proxy.
 
 use super::{
+    connect::{ConnectRule, InvalidConnectRule},
     egress::Egress,
     problem::Problems,
     setting::section,
@@ -16,7 +17,11 @@ section! {
         /// this one before is a loop.
         pub via: String = "artifact-cache".into(),
         /// Ports that CONNECT may reach, single or as `from-to`.
-        pub connect_ports: Vec<String> = vec!["443".into()],
+        pub connect_ports: Vec<String> = vec!["443".into(), "80".into()],
+        /// What becomes of tunnels, by host: `tunnel`, `intercept` or `refuse`, and a host as in
+        /// `refuse *.example.com` or `tunnel example.com:8443`. The first that fits decides; without
+        /// one, `intercept.hosts` does, and else it is a tunnel.
+        pub connect_rules: Vec<String> = Vec::new(),
         /// Longest silence on a tunnel, both ways.
         pub tunnel_idle_timeout: Span = Span::seconds(600),
         /// Tunnels open at once.
@@ -33,6 +38,14 @@ impl Proxy {
         self.connect_ports.iter().map(|text| text.parse()).collect()
     }
 
+    /// What becomes of tunnels, in order.
+    ///
+    /// # Errors
+    /// When an entry is no rule; a validated configuration has none.
+    pub fn rules(&self) -> Result<Vec<ConnectRule>, InvalidConnectRule> {
+        self.connect_rules.iter().map(|text| text.parse()).collect()
+    }
+
     pub(super) fn check(&self, egress: &Egress, problems: &mut Problems) {
         problems.positive(
             "proxy.tunnel_idle_timeout",
@@ -46,6 +59,9 @@ impl Proxy {
                 "proxy.via",
                 "must be a token, or a host with an optional port",
             );
+        }
+        if let Err(error) = self.rules() {
+            problems.add("proxy.connect_rules", error.to_string());
         }
         match (self.connect_port_ranges(), egress.port_ranges()) {
             (Ok(tunnels), Ok(allowed)) if self.connect_ports != Self::default().connect_ports => {

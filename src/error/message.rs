@@ -47,6 +47,10 @@ impl Error {
                 format!("Upstream server returned status {}", status_code.as_u16())
             }
             Self::UpstreamUnavailable { .. } => "Upstream server timeout or unreachable".into(),
+            Self::UpstreamUntrusted { reason, .. } => {
+                format!("The origin's certificate is not trusted: {reason}")
+            }
+            Self::Misdirected { reason } => shortened(reason),
             Self::StorageFailed { .. } => "Failed to write to cache storage".into(),
             Self::PolicyDenied { rule, what } => format!("Denied by {rule}: {}", shortened(what)),
             Self::BadRequest { reason } => {
@@ -143,10 +147,12 @@ impl Error {
             | Self::UnprocessableParameter { reason, .. }
             | Self::UpstreamInvalid { reason, .. }
             | Self::Forbidden { reason }
+            | Self::Misdirected { reason }
             | Self::BadRequest { reason } => Some(shortened(reason)),
             Self::Unauthorized { reason }
             | Self::ProxyUnauthorized { reason }
-            | Self::RateLimited { reason, .. } => Some((*reason).into()),
+            | Self::RateLimited { reason, .. }
+            | Self::UpstreamUntrusted { reason, .. } => Some((*reason).into()),
             _ => None,
         }
     }
@@ -159,6 +165,7 @@ impl Error {
             | Self::UpstreamStatus { source_url, .. }
             | Self::UpstreamTruncated { source_url, .. }
             | Self::UpstreamInvalid { source_url, .. }
+            | Self::UpstreamUntrusted { source_url, .. }
             | Self::ArtifactTooLarge { source_url, .. }
             | Self::UpstreamUnavailable { source_url, .. }
             | Self::TooManyRedirects { source_url } => Some(source_url),

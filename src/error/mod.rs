@@ -113,6 +113,15 @@ pub enum Error {
         /// When asking again may help, if that is known.
         retry_after: Option<Duration>,
     },
+    /// The certificate of the origin is not one that it may show. Said to clients of the proxy; an
+    /// explicit fetch is told that the origin is unavailable.
+    #[error("the origin's certificate is not trusted: {reason}")]
+    UpstreamUntrusted {
+        /// The artifact.
+        source_url: String,
+        /// What is wrong with the certificate.
+        reason: &'static str,
+    },
     /// The origin redirects further than `upstream.max_redirects`.
     #[error("too many redirects")]
     TooManyRedirects {
@@ -166,6 +175,12 @@ pub enum Error {
     #[error("bad request: {reason}")]
     BadRequest {
         /// What is wrong with it.
+        reason: String,
+    },
+    /// The request came through a tunnel to another host than it names (RFC 9110 §7.4).
+    #[error("misdirected request: {reason}")]
+    Misdirected {
+        /// Which tunnel it was.
         reason: String,
     },
     /// The request target is longer than `server.max_target`.

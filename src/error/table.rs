@@ -86,6 +86,8 @@ table! {
         "The method is not allowed here", "Client: use a method of the field `Allow`.";
     ChecksumMismatch: "checksum_mismatch", CONFLICT, "proxy_internal_response",
         "The artifact has another checksum", "Client: do not use the artifact; compare the pin with the publisher's. If the publisher replaced the file, update the pin.";
+    Misdirected: "misdirected_request", MISDIRECTED_REQUEST, "http_request_error",
+        "The request names another host than its tunnel", "Client: open a tunnel for each host, and send the name of that host.";
     UriTooLong: "uri_too_long", URI_TOO_LONG, "http_request_error",
         "The request target is too long", "Operator: raise `server.max_target` if such URLs are legitimate.";
     ExpectationFailed: "expectation_failed", EXPECTATION_FAILED, "http_request_error",
@@ -106,6 +108,8 @@ table! {
         "The origin's response is invalid", "Operator: report it to the origin; `reason` says what is wrong.";
     ArtifactTooLarge: "artifact_too_large", BAD_GATEWAY, "http_response_body_size",
         "The artifact is too large", "Operator: raise `storage.max_object_bytes` if such artifacts are wanted.";
+    UpstreamUntrusted: "upstream_untrusted", BAD_GATEWAY, "tls_certificate_error",
+        "The origin's certificate is not trusted", "Operator: if the origin has an authority of its own, name its certificate in `upstream.extra_ca`; otherwise somebody else may be answering.";
     TooManyRedirects: "too_many_redirects", BAD_GATEWAY, "http_protocol_error",
         "The origin redirects too often", "Client: use the URL where the redirects end. Operator: raise `upstream.max_redirects`.";
     UpstreamUnavailable: "upstream_unavailable", SERVICE_UNAVAILABLE, "destination_unavailable",

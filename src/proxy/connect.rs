@@ -5,7 +5,7 @@ use std::{
     future::Future,
     net::SocketAddr,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     task::{Context, Poll},
     time::Duration,
 };
@@ -25,14 +25,19 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service;
 
-use super::{End, InvalidPorts, Ports, Refusal, Traffic, relay::relay};
+use super::{
+    Closed, End, Inner, Interception, Observe, Ports, Refusal, Serve, Traffic, relay::relay,
+    rules::Rules,
+};
 use crate::{
-    config,
+    config::{self, connect::Action},
     upstream::{Dialer, Link},
 };
 
 /// How long a client may take to accept the 200.
-const UPGRADE_WAIT: Duration = Duration::from_secs(10);
+pub(super) const UPGRADE_WAIT: Duration = Duration::from_secs(10);
+/// The port on which no TLS is expected.
+const PLAIN_PORT: u16 = 80;
 
 /// Answers CONNECT requests and carries the bytes of the tunnels. Clones share the limits.
 ///
@@ -40,49 +45,42 @@ const UPGRADE_WAIT: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct Tunnel(Arc<Shared>);
 
-struct Shared {
-    dialer: Dialer,
+pub(super) struct Shared {
+    pub(super) dialer: Dialer,
     ports: Ports,
+    rules: Rules,
     permits: Arc<Semaphore>,
-    idle: Duration,
+    pub(super) idle: Duration,
     tunnels: TaskTracker,
-    cut: CancellationToken,
-    observe: Arc<dyn Observe>,
+    pub(super) cut: CancellationToken,
+    pub(super) observe: Arc<dyn Observe>,
+    pub(super) interception: Option<Interception>,
+    pub(super) serve: OnceLock<Serve>,
 }
 
-/// Is told what becomes of tunnels, for logs and metrics.
-pub trait Observe: Send + Sync {
-    /// A CONNECT was refused.
-    fn refused(&self, _refusal: &Refusal) {}
-    /// A tunnel was opened.
-    fn opened(&self) {}
-    /// A tunnel ended.
-    fn closed(&self, _tunnel: &Closed<'_>) {}
+/// What a CONNECT asks for, once it is allowed.
+pub(super) struct Asked {
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) peer: SocketAddr,
+    pub(super) permit: OwnedSemaphorePermit,
 }
 
-/// A tunnel that has ended.
-#[derive(Clone, Copy, Debug)]
-pub struct Closed<'a> {
-    /// Host and port that the client named.
-    pub authority: &'a str,
-    /// The client, where it is known.
-    pub peer: Option<SocketAddr>,
-    /// What went through.
-    pub traffic: Traffic,
-    /// How it ended.
-    pub end: End,
-    /// How long it was open.
-    pub duration: Duration,
+/// What becomes of a tunnel.
+enum Plan {
+    /// Its bytes pass to this connection.
+    Tunnel(Link),
+    /// The first byte decides.
+    Look {
+        /// Whether TLS ends here.
+        intercept: bool,
+    },
 }
 
-/// Tells nobody.
-impl Observe for () {}
-
-/// A tunnel before its first byte.
-struct Opened {
-    authority: String,
-    origin: Link,
-    permit: OwnedSemaphorePermit,
+impl Asked {
+    pub(super) fn authority(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
 }
 
 impl Tunnel {
@@ -90,22 +88,25 @@ impl Tunnel {
     /// cancelled, which is for the end of a shutdown.
     ///
     /// # Errors
-    /// When `proxy.connect_ports` is not a list of ports.
+    /// When `proxy.connect_ports` is not a list of ports, or a rule of `proxy.connect_rules` is none.
     pub fn new(
         settings: &config::proxy::Proxy,
         dialer: Dialer,
         tunnels: TaskTracker,
         cut: CancellationToken,
-    ) -> Result<Self, InvalidPorts> {
+    ) -> Result<Self, BoxError> {
         let most = settings.max_tunnels.min(Semaphore::MAX_PERMITS);
         Ok(Self(Arc::new(Shared {
             dialer,
             ports: Ports::parse(&settings.connect_ports)?,
+            rules: Rules::new(settings)?,
             permits: Arc::new(Semaphore::new(most)),
             idle: settings.tunnel_idle_timeout.0,
             tunnels,
             cut,
             observe: Arc::new(()),
+            interception: None,
+            serve: OnceLock::new(),
         })))
     }
 
@@ -117,16 +118,37 @@ impl Tunnel {
         }
         self
     }
+
+    /// Ends some tunnels here; to be called before the value is cloned, later calls change nothing.
+    #[must_use]
+    pub fn intercepted_by(mut self, interception: Option<Interception>) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.0) {
+            shared.interception = interception;
+        }
+        self
+    }
+
+    /// Who serves what is inside of tunnels that end here. Until it is known every tunnel passes; a
+    /// second one changes nothing.
+    pub fn served_by(&self, serve: Serve) {
+        let _ = self.0.serve.set(serve);
+    }
 }
 
 impl Shared {
     async fn answer(self: Arc<Self>, mut request: Request<Body>) -> Response<Body> {
-        match self.open(request.uri()).await {
-            Ok(opened) => {
-                let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+        let allowed = self.allowed(&request);
+        match self.plan(allowed).await {
+            Ok((asked, plan)) => {
                 let upgrade = hyper::upgrade::on(&mut request);
+                let extensions = request.extensions().clone();
                 let tunnels = self.tunnels.clone();
-                tunnels.spawn(self.run(upgrade, opened, peer));
+                match plan {
+                    Plan::Tunnel(origin) => drop(tunnels.spawn(self.run(upgrade, asked, origin))),
+                    Plan::Look { intercept } => {
+                        drop(tunnels.spawn(self.look(upgrade, asked, extensions, intercept)));
+                    }
+                }
                 established()
             }
             Err(refusal) => {
@@ -136,8 +158,20 @@ impl Shared {
         }
     }
 
-    async fn open(&self, target: &Uri) -> Result<Opened, Refusal> {
-        let authority = authority(target).ok_or(Refusal::Authority)?;
+    async fn plan(&self, allowed: Result<Asked, Refusal>) -> Result<(Asked, Plan), Refusal> {
+        let asked = allowed?;
+        if let Some(intercept) = self.ends_here(&asked)? {
+            return Ok((asked, Plan::Look { intercept }));
+        }
+        let dialled = self.dialer.connect(&asked.host, asked.port).await;
+        Ok((asked, Plan::Tunnel(dialled.map_err(Refusal::of)?)))
+    }
+
+    fn allowed(&self, request: &Request<Body>) -> Result<Asked, Refusal> {
+        if request.extensions().get::<Inner>().is_some() {
+            return Err(Refusal::Nested);
+        }
+        let authority = authority(request.uri()).ok_or(Refusal::Authority)?;
         let (host, port) = (authority.host(), authority.port());
         if !self.ports.contains(port) {
             return Err(Refusal::Port(port));
@@ -145,29 +179,48 @@ impl Shared {
         let guard = self.dialer.guard();
         guard.check_authority(host, port).map_err(Refusal::Denied)?;
         let permit = Arc::clone(&self.permits).try_acquire_owned();
-        let permit = permit.map_err(|_| Refusal::TooMany)?;
-        let origin = self.dialer.connect(host, port).await.map_err(Refusal::of)?;
-        let authority = format!("{host}:{port}");
-        Ok(Opened {
-            authority,
-            origin,
-            permit,
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        let peer = request.extensions().get::<Peer>();
+        Ok(Asked {
+            host: host.to_owned(),
+            port,
+            peer: peer.map_or(nowhere, |peer| peer.0),
+            permit: permit.map_err(|_| Refusal::TooMany)?,
         })
     }
 
-    async fn run(self: Arc<Self>, upgrade: OnUpgrade, opened: Opened, peer: Option<SocketAddr>) {
-        let Opened {
-            authority,
-            origin,
-            permit,
-        } = opened;
+    /// Whether the tunnel may end here, and then whether TLS does. Some clients ask for plain HTTP
+    /// through a tunnel to port 80: that is a request like any other, unless a rule wants the tunnel.
+    fn ends_here(&self, asked: &Asked) -> Result<Option<bool>, Refusal> {
+        let (host, port) = (&*asked.host, asked.port);
+        let action = self.rules.action(host, port);
+        if action == Some(Action::Refuse) {
+            return Err(Refusal::Rule(host.to_owned()));
+        }
+        if action == Some(Action::Tunnel) || self.serve.get().is_none() {
+            return Ok(None);
+        }
+        let intercept = self.interception.as_ref().is_some_and(|interception| {
+            (action == Some(Action::Intercept) || interception.covers(host))
+                && interception.is_possible(asked.peer.ip(), host)
+        });
+        Ok((intercept || port == PLAIN_PORT).then_some(intercept))
+    }
+
+    async fn run(self: Arc<Self>, upgrade: OnUpgrade, asked: Asked, origin: Link) {
         let begin = Instant::now();
         self.observe.opened();
         let (traffic, end) = match timeout(UPGRADE_WAIT, upgrade).await {
             Ok(Ok(client)) => relay(TokioIo::new(client), origin, self.idle, &self.cut).await,
             _ => (Traffic::default(), End::Abandoned),
         };
-        drop(permit);
+        self.closed(asked, traffic, end, begin);
+    }
+
+    pub(super) fn closed(&self, asked: Asked, traffic: Traffic, end: End, begin: Instant) {
+        let authority = asked.authority();
+        let peer = Some(asked.peer).filter(|peer| peer.port() > 0);
+        drop(asked.permit);
         self.observe.closed(&Closed {
             authority: &authority,
             peer,

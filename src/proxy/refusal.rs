@@ -21,6 +21,12 @@ pub enum Refusal {
     /// Tunnels to this port are not allowed.
     #[error("CONNECT to port {0} is not allowed")]
     Port(u16),
+    /// A rule of `proxy.connect_rules` refuses the host.
+    #[error("CONNECT to {0} is refused by a rule")]
+    Rule(String),
+    /// The request came out of a tunnel.
+    #[error("CONNECT inside a tunnel")]
+    Nested,
     /// The guard said no.
     #[error("the destination is not allowed")]
     Denied(#[source] BoxError),
@@ -50,8 +56,8 @@ impl Refusal {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Authority => StatusCode::BAD_REQUEST,
-            Self::Port(_) | Self::Denied(_) => StatusCode::FORBIDDEN,
+            Self::Authority | Self::Nested => StatusCode::BAD_REQUEST,
+            Self::Port(_) | Self::Rule(_) | Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::TooMany => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unreachable(error) => match cause_of::<UpstreamFailure>(&**error) {
                 Some(failure) if failure.reason == Reason::ConnectTimeout => {

@@ -96,6 +96,9 @@ fn invalid_target(invalid: &InvalidTarget) -> Error {
         },
         InvalidTarget::UnknownMirror => Error::NotFound,
         InvalidTarget::MethodNotAllowed { allow } => Error::MethodNotAllowed { allow },
+        misdirected @ InvalidTarget::Misdirected { .. } => Error::Misdirected {
+            reason: misdirected.to_string(),
+        },
         other => Error::BadRequest {
             reason: other.to_string(),
         },

@@ -1,12 +1,13 @@
 //! Answers failed requests (`rescue::Respond`): classifies the error and chooses its form by the door.
 
+mod certificate;
 mod classify;
 
 use artifact_cache_layers::{body::Body, rescue::Respond};
 use http::{HeaderValue, Method, Request, Response, Uri, header};
 
 use crate::{
-    error::Error,
+    error::{Error, Unavailable},
     respond::{Form, respond},
     telemetry::{
         access::TurnedAway,
@@ -101,6 +102,21 @@ impl Memo {
     }
 }
 
+/// Clients of the proxy are told what is wrong with a certificate: asking again will not help.
+fn exact(classified: Error, chain: &(dyn std::error::Error + 'static), door: Door) -> Error {
+    match (classified, certificate::fault(chain)) {
+        (
+            Error::UpstreamUnavailable {
+                source_url,
+                reason: Unavailable::Tls,
+                ..
+            },
+            Some(reason),
+        ) if door == Door::Proxy => Error::UpstreamUntrusted { source_url, reason },
+        (classified, _) => classified,
+    }
+}
+
 impl Respond for Rescuer {
     type Memo = Memo;
 
@@ -115,7 +131,7 @@ impl Respond for Rescuer {
     }
 
     fn respond(&self, memo: Memo, error: &(dyn std::error::Error + 'static)) -> Response<Body> {
-        let classified = classify::classify(error);
+        let classified = exact(classify::classify(error), error, memo.door());
         self.count(&classified);
         let mut response = respond(&classified, &memo.form());
         let source_url = classify::source_url(error);

@@ -217,6 +217,20 @@ label! {
 }
 
 label! {
+    /// What became of a CONNECT that was allowed to end here.
+    pub enum Inside in "outcome" {
+        /// Requests inside TLS are served.
+        Tls = "tls",
+        /// Requests without TLS are served.
+        Plain = "plain",
+        /// The client refused our certificate.
+        Unwilling = "unwilling",
+        /// There was no handshake, or no origin for what was to pass.
+        Failed = "failed",
+    }
+}
+
+label! {
     /// The direction of bytes in a tunnel.
     pub enum Direction in "direction" {
         /// From the client to the origin.

@@ -12,8 +12,8 @@ use metrics_exporter_prometheus::{
 use super::{
     instrument::{self, Counter, Durations, Instrument, Kind, Level, Series, Sizes},
     label::{
-        Class, Dimension, Direction, Door, Handshake, Outcome, Rejected, Uncached, UpstreamError,
-        UpstreamOutcome, Version,
+        Class, Dimension, Direction, Door, Handshake, Inside, Outcome, Rejected, Uncached,
+        UpstreamError, UpstreamOutcome, Version,
     },
 };
 use crate::artifact::Totals;
@@ -83,6 +83,7 @@ table! {
     "artifact_cache_circuit_open" => circuit_open: Level, "Origins that are not asked at present because they kept failing";
     "artifact_cache_tunnels_in_flight" => tunnels_in_flight: Level, "CONNECT tunnels open";
     "artifact_cache_tunnel_bytes_total" => tunnel_bytes: Series<Direction>, "Bytes through CONNECT tunnels, by direction";
+    "artifact_cache_intercepted_total" => intercepted: Series<Inside>, "CONNECT tunnels that ended here, by what came of it";
     "artifact_cache_connections_in_flight" => connections_in_flight: Level, "Client connections open";
     "artifact_cache_tls_handshakes_total" => tls_handshakes: Series<Handshake>, "TLS handshakes with clients, by outcome";
     "artifact_cache_responses_total" => responses: Series<(Door, Class)>, "Responses sent, by door and class of status code";

@@ -46,6 +46,16 @@ impl Roots {
         Self(roots)
     }
 
+    /// The machine's own in PEM, for tools that read all they trust from one file.
+    #[must_use]
+    pub fn native_pem() -> String {
+        let found = rustls_native_certs::load_native_certs().certs;
+        let block = |certificate: CertificateDer<'_>| {
+            pem::encode(&pem::Pem::new("CERTIFICATE", certificate.to_vec()))
+        };
+        found.into_iter().map(block).collect()
+    }
+
     /// These and one more.
     ///
     /// # Errors

@@ -51,7 +51,7 @@ stop_origin() {
 }
 
 # How often the origin sent a path, whole; "not modified" is not counted.
-origin_sent() { grep -c "\"GET $1 HTTP/1.1\" 200 " "$work/origin.log" || true; }
+origin_sent() { grep -c "\"GET $1 HTTP/1.[01]\" 200 " "$work/origin.log" || true; }
 
 start_cache() {
   local port
@@ -61,4 +61,50 @@ start_cache() {
     --data "$work/data" --allow-cidr 127.0.0.0/8 >"$work/cache.log" 2>&1 &
   cache_pid=$!
   wait_for "$cache/healthz"
+}
+
+# An origin of https with a certificate authority of its own, as start_origin is one of http.
+start_https_origin() {
+  origin_port=$(free_port)
+  origin=https://localhost:$origin_port
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj '/CN=origin authority' \
+    -addext 'basicConstraints=critical,CA:true' -addext 'keyUsage=critical,keyCertSign' \
+    -keyout "$work/origin-ca.key" -out "$work/origin-ca.pem" 2>/dev/null
+  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '/CN=localhost' \
+    -keyout "$work/origin.key" -out "$work/origin.csr" 2>/dev/null
+  openssl x509 -req -in "$work/origin.csr" -CA "$work/origin-ca.pem" -CAkey "$work/origin-ca.key" -days 2 \
+    -extfile <(echo 'subjectAltName=DNS:localhost') -out "$work/origin.pem" 2>/dev/null
+  python3 - "$origin_port" "$origin_files" "$work" 2>"$work/origin.log" <<'PYTHON' &
+import functools, http.server, ssl, sys
+port, files, work = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(f"{work}/origin.pem", f"{work}/origin.key")
+class Server(http.server.ThreadingHTTPServer):
+    # A client that does not shake hands holds its own thread only.
+    def process_request_thread(self, request, address):
+        try:
+            request = context.wrap_socket(request, server_side=True)
+        except OSError:
+            return self.shutdown_request(request)
+        super().process_request_thread(request, address)
+handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=files)
+Server(("127.0.0.1", port), handler).serve_forever()
+PYTHON
+  origin_pid=$!
+  for _ in $(seq 100); do
+    if curl -sf -o /dev/null --cacert "$work/origin-ca.pem" "$origin/"; then return; fi
+    sleep 0.1
+  done
+  fail "$origin does not answer"
+}
+
+# A cache that ends tunnels to localhost, and the file of what its clients must trust: $trusted.
+start_intercepting_cache() {
+  "$ARTIFACT_CACHE" ca init --data "$work/data" --host localhost >/dev/null
+  trusted=$work/trusted.pem
+  "$ARTIFACT_CACHE" ca export --data "$work/data" --out "$trusted" >/dev/null
+  export ARTIFACT_CACHE__INTERCEPT__ENABLED=true
+  export ARTIFACT_CACHE__UPSTREAM__EXTRA_CA=$work/origin-ca.pem
+  export ARTIFACT_CACHE__PROXY__CONNECT_PORTS=443,1024-65535
+  start_cache
 }

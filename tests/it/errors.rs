@@ -57,6 +57,9 @@ fn request_errors() -> Vec<Error> {
             parameter: "limit",
             reason: text("must be at most 200"),
         },
+        Error::Misdirected {
+            reason: text("the request names another host than its tunnel to a.example:443"),
+        },
         Error::UnknownParameter { name: text("a") },
         Error::BadRequest {
             reason: text("two lengths"),
@@ -92,6 +95,10 @@ fn origin_errors() -> Vec<Error> {
     let (reason, limit, size) = ("two lengths".to_owned(), 10, 11);
     let (received, announced) = (7, Some(9));
     vec![
+        Error::UpstreamUntrusted {
+            source_url: URL.into(),
+            reason: "it has expired",
+        },
         Error::ChecksumMismatch {
             expected,
             actual,

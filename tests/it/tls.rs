@@ -5,4 +5,4 @@ mod flood;
 mod handshake;
 mod http2;
 mod reload;
-mod support;
+pub(crate) mod support;

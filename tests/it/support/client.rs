@@ -50,6 +50,13 @@ impl Request {
         self
     }
 
+    /// Leaves out the lines of a field.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.fields
+            .retain(|(own, _)| !own.eq_ignore_ascii_case(name));
+        self
+    }
+
     /// Adds field lines.
     pub(crate) fn fields(self, fields: &[(&str, &str)]) -> Self {
         let fields = fields.iter();

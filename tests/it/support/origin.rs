@@ -56,14 +56,26 @@ impl Origin {
         Self::with_authority(Some(Authority::new()))
     }
 
+    /// An origin that speaks https with this certificate.
+    pub(crate) fn start_with(
+        chain: Vec<rustls::pki_types::CertificateDer<'static>>,
+        key: rustls::pki_types::PrivateKeyDer<'static>,
+    ) -> Self {
+        Self::with_tls(Some(Authority::showing(chain, key)), None)
+    }
+
     fn with_authority(authority: Option<Authority>) -> Self {
+        Self::with_tls(authority.as_ref().map(Authority::server), authority)
+    }
+
+    fn with_tls(tls: Option<Arc<rustls::ServerConfig>>, authority: Option<Authority>) -> Self {
         let shared = Shared {
             routes: Mutex::default(),
             received: Mutex::default(),
             open: Mutex::default(),
             connections: AtomicUsize::new(0),
             is_stopped: AtomicBool::new(true),
-            tls: authority.as_ref().map(Authority::server),
+            tls,
         };
         let mut origin = Self {
             shared: Arc::new(shared),

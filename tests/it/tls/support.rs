@@ -94,7 +94,7 @@ impl Certificates {
 }
 
 /// A client that trusts exactly the certificates of this PEM.
-pub(super) fn trusting(pem: &str) -> Arc<ClientConfig> {
+pub(crate) fn trusting(pem: &str) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
         roots.add(certificate.unwrap()).unwrap();
@@ -108,12 +108,12 @@ pub(super) fn trusting(pem: &str) -> Arc<ClientConfig> {
 }
 
 /// A connection of HTTP/2.
-pub(super) struct Http2 {
-    pub(super) requests: SendRequest<Empty<Bytes>>,
+pub(crate) struct Http2 {
+    pub(crate) requests: SendRequest<Empty<Bytes>>,
 }
 
 impl Http2 {
-    pub(super) async fn over(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
+    pub(crate) async fn over(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
         let shaken = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(io));
         let (requests, connection) = shaken.await.unwrap();
         tokio::spawn(connection);
@@ -121,12 +121,12 @@ impl Http2 {
     }
 
     /// Without TLS, on a listener that was not told so.
-    pub(super) async fn plain(address: SocketAddr) -> Self {
+    pub(crate) async fn plain(address: SocketAddr) -> Self {
         Self::over(TcpStream::connect(address).await.unwrap()).await
     }
 
     /// GET of this URI: status and body.
-    pub(super) async fn get(&mut self, uri: &str) -> (u16, Bytes) {
+    pub(crate) async fn get(&mut self, uri: &str) -> (u16, Bytes) {
         let request = http::Request::get(uri).body(Empty::new()).unwrap();
         let response = self.requests.send_request(request);
         let response = timeout(PATIENCE, response).await.unwrap().unwrap();

@@ -40,10 +40,17 @@ impl Authority {
     /// The settings of a server for `localhost` and 127.0.0.1.
     pub(super) fn server(&self) -> Arc<ServerConfig> {
         let (chain, key) = self.leaf();
-        let builder = ServerConfig::builder_with_provider(aws_lc_rs::default_provider().into());
-        let builder = builder.with_safe_default_protocol_versions().unwrap();
-        let server = builder.with_no_client_auth().with_single_cert(chain, key);
-        server.unwrap().into()
+        Self::showing(chain, key)
+    }
+
+    /// A certificate like this, as a chain.
+    pub(crate) fn sign(
+        &self,
+        parameters: &CertificateParams,
+        key: &KeyPair,
+    ) -> Vec<CertificateDer<'static>> {
+        let signed = parameters.clone().signed_by(key, &self.0).unwrap();
+        vec![signed.der().clone()]
     }
 
     /// A certificate for these names and its key, both in PEM.
@@ -53,6 +60,17 @@ impl Authority {
         let leaf = CertificateParams::new(names).unwrap();
         let leaf = leaf.signed_by(&key, &self.0).unwrap();
         (leaf.pem(), key.serialize_pem())
+    }
+
+    /// The settings of a server that shows this.
+    pub(super) fn showing(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+    ) -> Arc<ServerConfig> {
+        let builder = ServerConfig::builder_with_provider(aws_lc_rs::default_provider().into());
+        let builder = builder.with_safe_default_protocol_versions().unwrap();
+        let server = builder.with_no_client_auth().with_single_cert(chain, key);
+        server.unwrap().into()
     }
 
     fn leaf(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
