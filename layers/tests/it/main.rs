@@ -21,6 +21,7 @@ mod limit;
 mod record;
 mod rescue;
 mod rfc9111;
+mod sigv4;
 mod target;
 mod tee;
 mod validate;
