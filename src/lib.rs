@@ -3,6 +3,7 @@
 pub mod api;
 pub mod app;
 pub mod artifact;
+pub mod artifacts_store;
 pub mod blob;
 pub mod catalog;
 pub mod cli;
@@ -12,6 +13,7 @@ pub mod error;
 pub mod proxy;
 pub mod rescue;
 pub mod respond;
+pub mod s3;
 pub mod server;
 pub mod stack;
 pub mod store;

@@ -67,9 +67,13 @@ impl App {
     ) -> Result<Self, StartError> {
         let (clock, tasks) = (Clock::system(), TaskTracker::new());
         let stop = CancellationToken::new();
+        let stores = glue::stores(&config.s3).map_err(|error| StartError::Setting(error.into()))?;
         let rules = Arc::new(ArcSwap::from_pointee(glue::rules(&config, &clock, &tasks)));
-        let egress =
-            Arc::new(glue::egress(&config.egress, addresses).map_err(StartError::Setting)?);
+        let egress = glue::egress(&config.egress, addresses).map_err(StartError::Setting)?;
+        let egress = Arc::new(match stores.buckets() {
+            Some(buckets) => egress.with_buckets(buckets),
+            None => egress,
+        });
         let tunnel_ports = glue::ports(&config.proxy.connect_ports).map_err(StartError::Setting)?;
         let guard = Arc::new(glue::EgressGuard {
             requests: egress.clone(),
@@ -78,7 +82,8 @@ impl App {
         let observers = Arc::new(Observers::new(metrics.clone()));
         let upstreams = Upstreams::new(&config.upstream, guard)?
             .observed_by(observers.clone())
-            .timed_by(clock.clone());
+            .timed_by(clock.clone())
+            .with_stores(&config.upstream, &config.s3, stores)?;
         let tunnels = Tunnel::new(
             &config.proxy,
             upstreams.dialer(),

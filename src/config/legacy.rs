@@ -3,7 +3,7 @@
 use super::units::Span;
 
 /// Each variable and the setting that it is today.
-pub(super) const VARIABLES: [(&str, &str); 7] = [
+pub(super) const VARIABLES: [(&str, &str); 9] = [
     ("PORT", "server.port"),
     ("METRICS_PORT", "metrics.port"),
     ("STORAGE_PATH", "storage.base_path"),
@@ -11,6 +11,8 @@ pub(super) const VARIABLES: [(&str, &str); 7] = [
     ("UPSTREAM_TIMEOUT", "upstream.timeout_seconds"),
     ("LOG_LEVEL", "logging.level"),
     ("USER_AGENT", "upstream.user_agent"),
+    ("AWS_REGION", "s3.region"),
+    ("ARTIFACT_S3_ENDPOINT_URL", "s3.endpoints.default.url"),
 ];
 
 /// The value of an old variable as its setting writes it, or nothing when somebody else set it.

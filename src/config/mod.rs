@@ -20,6 +20,7 @@ pub mod origin;
 pub mod problem;
 pub mod proxy;
 pub mod reference;
+pub mod s3;
 pub mod secret;
 pub mod server;
 pub mod show;
@@ -55,6 +56,8 @@ section! {
         pub egress: egress::Egress = egress::Egress::default(),
         /// The forward proxy.
         pub proxy: proxy::Proxy = proxy::Proxy::default(),
+        /// Object stores that speak the protocol of S3.
+        pub s3: s3::S3 = s3::S3::default(),
         /// The metrics listener.
         pub metrics: metrics::Metrics = metrics::Metrics::default(),
     }
@@ -79,6 +82,7 @@ impl Config {
         self.upstream.check(&mut problems);
         self.egress.check(&mut problems);
         self.proxy.check(&self.egress, &mut problems);
+        self.s3.check(&mut problems);
         problems.into_result()
     }
 }

@@ -107,6 +107,7 @@ impl Error {
             | Self::UnprocessableParameter { reason, .. }
             | Self::UpstreamInvalid { reason, .. }
             | Self::BadRequest { reason } => Some(shortened(reason)),
+            Self::UpstreamStatus { explained, .. } => explained.as_deref().map(shortened),
             _ => None,
         }
     }

@@ -17,6 +17,7 @@ use artifact_cache_layers::{
 use crate::{
     api::ApiError,
     error::{Error, Unavailable},
+    s3::NoStore,
     upstream::{BadRedirect, Reason, UpstreamFailure},
 };
 
@@ -71,6 +72,12 @@ fn refused(chain: Chain<'_>) -> Option<Error> {
         return Some(Error::PolicyDenied {
             rule: denied.rule.to_owned(),
             what: denied.what.clone(),
+        });
+    }
+    if let Some(no_store) = cause_of::<NoStore>(chain) {
+        return Some(Error::PolicyDenied {
+            rule: "buckets".into(),
+            what: no_store.to_string(),
         });
     }
     if cause_of::<Overloaded>(chain).is_some() {
@@ -135,9 +142,10 @@ fn of_artifact(chain: Chain<'_>, source_url: &str) -> Option<Error> {
             source_url,
         });
     }
-    if let Some(&NotFetched { status }) = cause_of(chain) {
+    if let Some(NotFetched { status, explained }) = cause_of(chain) {
         return Some(Error::UpstreamStatus {
-            status_code: status,
+            status_code: *status,
+            explained: explained.as_ref().map(|it| it.0.to_string()),
             source_url,
         });
     }

@@ -6,20 +6,24 @@ use artifact_cache_layers::{
     body::{Body, BoxError},
     cause::cause_of,
     extensions::Mode,
-    semantics::target_uri::TargetUri,
 };
-use http::{HeaderValue, Request, Response, StatusCode, Uri, header::HOST};
+use http::{Request, Response, StatusCode};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Reason, Shared, UpstreamFailure, body::ResponseBody, circuit::Permit, framing, retry};
+use super::{
+    Reason, Shared, UpstreamFailure, body::ResponseBody, circuit::Permit, destination::Destination,
+    framing, retry,
+};
 
 /// What all attempts of one request have in common.
 #[derive(Clone, Copy)]
 pub(super) struct Errand {
     pub(super) mode: Mode,
     pub(super) deadline: Instant,
+    /// Whether redirects are followed.
+    pub(super) follows: bool,
 }
 
 /// The same request once more, where asking twice does no harm (RFC 9110 §9.2.2) and there is no body
@@ -36,17 +40,17 @@ pub(super) fn again(request: &Request<Body>) -> Option<Request<Body>> {
 }
 
 impl Shared {
-    /// Asks for `uri` until there is an answer worth having, or no point in going on.
+    /// Asks at `there` until there is an answer worth having, or no point in going on.
     pub(super) async fn attempts(
         &self,
         mut request: Request<Body>,
-        uri: &TargetUri,
+        there: &Destination,
         errand: Errand,
     ) -> Result<Response<Body>, BoxError> {
         let mut tries = self.retries.begin();
         loop {
             let again = again(&request);
-            let outcome = self.attempt(request, uri, errand.deadline).await;
+            let outcome = self.attempt(request, there, errand.deadline).await;
             let Some(again) = again else { return outcome };
             let verdict = retry::verdict(&outcome, errand.mode, self.clock.now());
             match tries.next(verdict) {
@@ -65,13 +69,14 @@ impl Shared {
     async fn attempt(
         &self,
         request: Request<Body>,
-        uri: &TargetUri,
+        there: &Destination,
         deadline: Instant,
     ) -> Result<Response<Body>, BoxError> {
-        let request = addressed(request, uri)?;
+        let request = self.addressed(request, there).await?;
+        let uri = &there.origin;
         let sent = Instant::now();
         let permit = self.circuits.admit(uri, sent)?;
-        let outcome = match timeout_at(deadline, self.pool.request(request)).await {
+        let outcome = match timeout_at(deadline, there.pool.request(request)).await {
             Ok(outcome) => outcome.map_err(UpstreamFailure::of),
             Err(elapsed) => Err(UpstreamFailure::caused(Reason::Timeout, elapsed).into()),
         };
@@ -106,25 +111,4 @@ fn end(outcome: &Result<Response<Incoming>, BoxError>) -> Result<StatusCode, Opt
             Err(failure.map(|failure| failure.reason))
         }
     }
-}
-
-/// The request as it goes to the origin of `uri`: the one parsed URI says whom to connect to and what
-/// the `Host` is.
-fn addressed(
-    mut request: Request<Body>,
-    uri: &TargetUri,
-) -> Result<Request<Body>, UpstreamFailure> {
-    let authority = uri.url().port().map_or_else(
-        || uri.host().to_owned(),
-        |port| format!("{}:{port}", uri.host()),
-    );
-    let invalid = |error: BoxError| UpstreamFailure::caused(Reason::Invalid, error);
-    let host = HeaderValue::try_from(authority).map_err(|error| invalid(error.into()))?;
-    let address: Uri = uri
-        .as_str()
-        .parse()
-        .map_err(|error| invalid(Box::new(error)))?;
-    request.headers_mut().insert(HOST, host);
-    *request.uri_mut() = address;
-    Ok(request)
 }

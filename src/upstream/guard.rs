@@ -25,4 +25,13 @@ pub trait Guard: Send + Sync {
     /// # Errors
     /// When it may not.
     fn check_address(&self, address: SocketAddr) -> Result<(), BoxError>;
+
+    /// May this address be dialled for a store that the configuration names? Being named is leave
+    /// enough, but for what no configuration opens.
+    ///
+    /// # Errors
+    /// When it may not.
+    fn check_endpoint(&self, _address: SocketAddr) -> Result<(), BoxError> {
+        Ok(())
+    }
 }

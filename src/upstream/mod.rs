@@ -5,7 +5,9 @@ mod attempt;
 mod body;
 mod circuit;
 mod connector;
+mod destination;
 mod dial;
+mod explain;
 mod failure;
 mod framing;
 mod guard;
@@ -33,7 +35,12 @@ use tokio::time::Instant;
 use tower::Service;
 
 use self::{
-    attempt::Errand, circuit::Circuits, connector::Pool, redirect::Itinerary, retry::Retries,
+    attempt::Errand,
+    circuit::Circuits,
+    connector::Pool,
+    destination::{Destination, Stores},
+    redirect::Itinerary,
+    retry::Retries,
 };
 pub use self::{
     dial::Dialer,
@@ -44,10 +51,15 @@ pub use self::{
     redirect::BadRedirect,
     roots::{InvalidRoots, Roots},
 };
-use crate::{clock::Clock, config::upstream::Upstream};
+use crate::{
+    clock::Clock,
+    config::{s3::S3, upstream::Upstream},
+    s3::{Endpoints, Operation},
+};
 
 /// Asks origins. A request carries a [`Target`]: its URI is what is asked for, and its mode decides
-/// whether redirects and unwelcome statuses are dealt with here (archive modes) or passed through.
+/// whether redirects and unwelcome statuses are dealt with here (archive modes) or passed through. The
+/// URI of an object is asked of its store, and so is the [`Operation`] that a request may carry.
 ///
 /// Every error is either an [`UpstreamFailure`] or what the [`Guard`] said, found by
 /// [`cause_of`](artifact_cache_layers::cause::cause_of). Clones share connections, circuits and budget.
@@ -57,6 +69,8 @@ pub struct Upstreams(Arc<Shared>);
 struct Shared {
     dialer: Dialer,
     pool: Pool,
+    stores: Stores,
+    roots: Roots,
     circuits: Circuits,
     retries: Retries,
     clock: Clock,
@@ -98,6 +112,23 @@ impl Upstreams {
         Self::with_roots(settings, guard, roots)
     }
 
+    /// Which stores objects are asked of; to be called before the value is cloned.
+    ///
+    /// # Errors
+    /// When certificates of a store cannot be read.
+    pub fn with_stores(
+        mut self,
+        upstream: &Upstream,
+        settings: &S3,
+        endpoints: Endpoints,
+    ) -> Result<Self, InvalidUpstream> {
+        if let Some(shared) = Arc::get_mut(&mut self.0) {
+            let (guard, roots) = (&shared.guard, &shared.roots);
+            shared.stores = Stores::new(upstream, settings, endpoints, guard, roots)?;
+        }
+        Ok(self)
+    }
+
     /// The same, trusting exactly `roots`.
     ///
     /// # Errors
@@ -108,10 +139,12 @@ impl Upstreams {
         roots: Roots,
     ) -> Result<Self, InvalidUpstream> {
         let dialer = Dialer::new(Arc::clone(&guard), settings.connect_timeout.0);
-        let pool = connector::pool(settings, dialer.clone(), roots)?;
+        let pool = connector::pool(settings, dialer.clone(), roots.clone())?;
         Ok(Self(Arc::new(Shared {
             dialer,
             pool,
+            roots,
+            stores: Stores::default(),
             circuits: Circuits::new(settings.circuit_failures, settings.circuit_open.0),
             retries: Retries::new(settings.max_retries),
             clock: Clock::system(),
@@ -162,37 +195,47 @@ impl Shared {
     }
 
     /// Goes where redirects lead, in archive modes, for requests that only read.
-    async fn follow(&self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
-        let target = request
-            .extensions()
-            .get::<Target>()
-            .ok_or(NoTarget)?
-            .clone();
-        self.guard.check_uri(&target.uri)?;
+    async fn follow(&self, mut request: Request<Body>) -> Result<Response<Body>, BoxError> {
+        let extensions = request.extensions_mut();
+        let operation = extensions.remove::<Operation>();
+        let target = extensions.remove::<Target>().ok_or(NoTarget)?;
         let errand = Errand {
             mode: target.mode,
             deadline: Instant::now() + self.head_timeout,
+            follows: target.mode.is_archive() && request.method().is_safe(),
         };
-        let follows = target.mode.is_archive() && request.method().is_safe();
-        let mut itinerary = Itinerary::new(target.uri.clone(), self.max_redirects);
-        let mut request = self.outgoing(request, &target);
+        let here = self.destination(&target, operation)?;
+        let request = self.outgoing(request, &target);
+        self.travel(request, here, &target, errand).await
+    }
+
+    async fn travel(
+        &self,
+        mut request: Request<Body>,
+        mut here: Destination,
+        target: &Target,
+        errand: Errand,
+    ) -> Result<Response<Body>, BoxError> {
+        let mut itinerary = Itinerary::new(here.origin.clone(), self.max_redirects);
+        let mut last = target.uri.clone();
         loop {
             let again = attempt::again(&request);
-            let mut response = self.attempts(request, itinerary.here(), errand).await?;
-            let next = if follows {
+            let mut response = self.attempts(request, &here, errand).await?;
+            let next = if errand.follows {
                 itinerary.next(&response)?
             } else {
                 None
             };
             let (Some(next), Some(mut again)) = (next, again) else {
-                response
-                    .extensions_mut()
-                    .insert(FinalUri(itinerary.here().clone()));
-                return Ok(response);
+                response.extensions_mut().insert(FinalUri(last));
+                return Ok(match here.signing {
+                    Some(_) => explain::explained(response, errand.deadline).await,
+                    None => response,
+                });
             };
-            self.guard.check_uri(&next)?;
-            itinerary.go(next, again.headers_mut());
-            request = again;
+            here = self.onward(here, &next, explain::region(&response))?;
+            itinerary.go(next.clone(), again.headers_mut());
+            (request, last) = (again, next);
         }
     }
 

@@ -37,11 +37,6 @@ impl Itinerary {
         }
     }
 
-    /// The URI that is asked for now.
-    pub(super) fn here(&self) -> &TargetUri {
-        &self.here
-    }
-
     /// Where `response` sends us on; `None` when it is what was asked for.
     pub(super) fn next(
         &self,

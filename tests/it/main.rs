@@ -24,6 +24,8 @@ mod manage;
 mod operate;
 mod range;
 mod revalidate;
+mod s3_client;
+mod s3_upstream;
 mod server;
 mod stale;
 mod support;

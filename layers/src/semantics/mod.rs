@@ -14,6 +14,7 @@ pub mod invalidation;
 mod list;
 mod multipart;
 mod nominated_value;
+pub mod object_name;
 pub mod policy;
 mod precondition;
 pub mod proxy_status;
