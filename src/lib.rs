@@ -1,5 +1,6 @@
 //! A pull-through cache and archive for artifacts.
 
+pub mod access;
 pub mod api;
 pub mod app;
 pub mod artifact;

@@ -5,7 +5,10 @@ use std::time::Duration;
 use artifact_cache_layers::body::Body;
 use http::{
     HeaderMap, HeaderValue, Request, Response,
-    header::{ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER},
+    header::{
+        ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_RANGE, CONTENT_TYPE, PROXY_AUTHENTICATE,
+        RETRY_AFTER, WWW_AUTHENTICATE,
+    },
 };
 use serde::Serialize;
 
@@ -16,6 +19,11 @@ const NAME: &str = "artifact-cache";
 
 /// Where error types are named. An identifier, not a page (RFC 9457 §3.1.1).
 const TYPES: &str = "https://artifact-cache.example/errors/";
+
+/// What is asked for (RFC 7617 §2, RFC 6750 §3). Basic first: the one that every client can answer.
+const BASIC: HeaderValue =
+    HeaderValue::from_static("Basic realm=\"artifact-cache\", charset=\"UTF-8\"");
+const BEARER: HeaderValue = HeaderValue::from_static("Bearer realm=\"artifact-cache\"");
 
 const PROBLEM: &str = "application/problem+json";
 
@@ -95,6 +103,19 @@ fn add_demanded_fields(error: &Error, headers: &mut HeaderMap) {
     if let Error::MethodNotAllowed { allow } = error {
         headers.insert(ALLOW, HeaderValue::from_static(allow));
     }
+    if let Error::RangeNotSatisfiable { length } = error
+        && let Ok(range) = HeaderValue::try_from(format!("bytes */{length}"))
+    {
+        headers.insert(CONTENT_RANGE, range);
+    }
+    match error {
+        Error::Unauthorized { .. } => {
+            headers.append(WWW_AUTHENTICATE, BASIC);
+            headers.append(WWW_AUTHENTICATE, BEARER);
+        }
+        Error::ProxyUnauthorized { .. } => drop(headers.insert(PROXY_AUTHENTICATE, BASIC)),
+        _ => {}
+    }
     if let Some(delay) = error.retry_after() {
         headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(delay)));
     }
@@ -109,7 +130,7 @@ struct Problem<'a> {
     r#type: String,
     title: &'static str,
     status: u16,
-    detail: &'a str,
+    detail: Detail<'a>,
     instance: &'a str,
     error: &'static str,
     message: &'a str,
@@ -120,6 +141,14 @@ struct Problem<'a> {
     facts: Facts,
 }
 
+/// A sentence, or one object for each invalid field.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Detail<'a> {
+    Text(&'a str),
+    Fields(&'a [serde_json::Value]),
+}
+
 fn json(error: &Error, form: &Form) -> String {
     let entry = error.entry();
     let message = error.message();
@@ -127,7 +156,10 @@ fn json(error: &Error, form: &Form) -> String {
         r#type: format!("{TYPES}{}", entry.error),
         title: entry.title,
         status: entry.status.as_u16(),
-        detail: &message,
+        detail: match error {
+            Error::InvalidFields { problems } => Detail::Fields(problems),
+            _ => Detail::Text(&message),
+        },
         instance: &form.instance,
         error: entry.error,
         message: &message,

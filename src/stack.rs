@@ -13,6 +13,7 @@ use artifact_cache_layers::{
     extensions::{Looked, Mode, Target},
     hop::HopLayer,
     limit::LimitLayer,
+    recall::RecallLayer,
     record::RecordLayer,
     rescue::RescueLayer,
     semantics::cache_key::CacheKey,
@@ -30,7 +31,8 @@ use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 
 use self::rarely::Rarely;
 use crate::{
-    api::{Api, cas::CasLayer},
+    access::AccessLayer,
+    api::{Api, cas::CasLayer, internal::Internal, resolve::ResolveLayer, tokens::Tokens},
     app::{App, NAME, requests::Requests},
     proxy::SwitchedOff,
     rescue::Rescuer,
@@ -49,17 +51,20 @@ pub type Edge = BoxCloneService<Request<Body>, Response<Body>, Infallible>;
 /// What every accepted request passes through, whichever way it arrived.
 #[must_use]
 pub fn edge(app: &App) -> Edge {
-    let doors = [local_api(app), tunnel(app), shared_cache(app), no_proxy()];
-    let config = app.config.clone();
+    let cache = shared_cache(app);
+    let doors = [local_api(app, &cache), tunnel(app), cache, no_proxy()];
+    let (config, clock) = (app.config.clone(), app.store.clock().clone());
     ServiceBuilder::new()
         .layer(BoxCloneService::layer())
         .layer(SetRequestIdLayer::x_request_id(RequestIds::default()))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(RecordLayer::new(Requests::new(app.metrics.clone()))) // counts, times and logs to the last byte
+        .layer(RecallLayer::new(move || clock.now())) // a hit of this second, to the same head: what follows is not asked
         .layer(RescueLayer::new(Rescuer::new(app.metrics.clone()))) // below: errors; above: only responses
         .layer(LimitLayer::new(app.config().server.max_requests)) // sheds load, streaming bodies included
         .layer(ValidateLayer::new(NAME).with_limits(app.request_limits())) // framing, fields, loops
         .layer(TargetLayer::new(app.own_names())) // what is asked for, and by which rules
+        .layer(AccessLayer::new(app.gate.clone())) // who may do that
         .layer(CasLayer::new(app.store.clone())) // a digest is a target too
         .service(Steer::new(
             doors,
@@ -112,9 +117,15 @@ pub fn alone(app: &App, service: Route) -> Edge {
         .service(service)
 }
 
-/// Our own routes: health, statistics, management, metrics.
-fn local_api(app: &App) -> Route {
-    BoxCloneService::new(Api::new(app.clone()))
+/// Our own routes: paths of artifacts, health, statistics, management, metrics.
+fn local_api(app: &App, cache: &Route) -> Route {
+    let cache = Internal::new(cache.clone());
+    let (store, config) = (app.store.clone(), app.config.clone());
+    ServiceBuilder::new()
+        .layer(BoxCloneService::layer())
+        .layer(Rarely::layer()) // a connection that never asks pays for none of it
+        .layer(ResolveLayer::new(store, config, cache))
+        .service(Tokens::new(app.gate.clone(), Api::new(app.clone())))
 }
 
 /// CONNECT: bytes both ways, under the egress rule.

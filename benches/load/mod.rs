@@ -60,9 +60,29 @@ struct Arguments {
     /// Where the servers keep their data while they run.
     #[arg(long, default_value_os_t = std::env::temp_dir())]
     data: PathBuf,
+    #[command(flatten)]
+    cargo: Cargo,
+}
+
+/// What cargo and other benches' runners say.
+#[derive(Debug, clap::Args)]
+struct Cargo {
     /// `cargo bench` says this.
     #[arg(long, hide = true)]
     bench: bool,
+    /// One short hit and one short fill, to see that they work.
+    #[arg(long, hide = true)]
+    test: bool,
+}
+
+impl Arguments {
+    fn or_test(mut self) -> Self {
+        if self.cargo.test {
+            (self.quick, self.turns, self.seconds) = (true, 1, 1);
+            self.scenario = ["hit-16k", "cold-64k"].map(str::to_owned).to_vec();
+        }
+        self
+    }
 }
 
 /// Runs what the arguments say.
@@ -72,7 +92,7 @@ pub(crate) fn main() -> ExitCode {
         println!("run the load test with: cargo bench --bench load -- --help");
         return ExitCode::SUCCESS;
     }
-    match measure(&Arguments::parse()) {
+    match measure(&Arguments::parse().or_test()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("the load test failed: {error}");

@@ -67,6 +67,27 @@ pub struct FinalUri(pub TargetUri);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer(pub std::net::SocketAddr);
 
+/// On a response: a request with the same head has the same answer until then, for as long as its bytes
+/// can be had again.
+#[derive(Clone)]
+pub struct Repeatable {
+    /// When the head of the answer would be another one.
+    pub until: std::time::SystemTime,
+    /// The bytes.
+    pub bytes: std::sync::Arc<dyn Repeat>,
+}
+
+/// On a request: its answer depends on more than its head, and is not to be given again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Once;
+
+/// The bytes of an answer that can be given again.
+pub trait Repeat: Send + Sync {
+    /// The body once more, which counts as another hit. `None` when what is stored has changed since,
+    /// or the bytes are gone: then the request is to be answered anew. On the path of every hit.
+    fn repeat(&self) -> Option<crate::body::Body>;
+}
+
 /// How a request was answered, set on the response for logs, metrics and status fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Served {

@@ -7,6 +7,7 @@
 //! ```text
 //!  request                                                            response
 //!     │  record    tells how each request ended, to its last byte        ▲
+//!     │  recall    gives again what was given a moment ago               │
 //!     │  rescue    turns errors and panics into responses                │
 //!     │  limit     sheds load; a download counts until its end           │
 //!     │  validate  refuses what two parties could read differently       │
@@ -102,6 +103,8 @@ pub mod hop;
 pub mod limit;
 #[cfg(all(feature = "cache", feature = "tee"))]
 pub mod memory;
+#[cfg(feature = "recall")]
+pub mod recall;
 #[cfg(feature = "record")]
 pub mod record;
 #[cfg(feature = "rescue")]

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{ApiError, answer};
 
-const ROUTES: [(&str, &str); 10] = [
+const ROUTES: [(&str, &str); 11] = [
     (
         "/fetch?url={url}&sha256={digest}",
         "an artifact, from the store or its origin",
@@ -18,6 +18,10 @@ const ROUTES: [(&str, &str); 10] = [
         "the same, byte for byte in the path",
     ),
     ("/cas/sha256/{digest}", "stored bytes by their digest"),
+    (
+        "/resolve",
+        "POST: a URI becomes a verified path on this machine",
+    ),
     (
         "/api/artifacts",
         "what is stored: limit, cursor, host, prefix, sha256, q, count",

@@ -11,11 +11,15 @@ mod export;
 mod fake;
 mod health;
 mod index;
+pub mod internal;
+mod json;
 mod query;
 mod record;
+pub mod resolve;
 mod routes;
 mod stats;
 mod timestamp;
+pub mod tokens;
 
 use std::{
     future::Future,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::App;
+use crate::api::resolve;
 
 /// Time between two rounds.
 const ROUND: Duration = Duration::from_secs(5);
@@ -22,11 +23,21 @@ impl App {
                 _ = round.tick() => {}
             }
             self.metrics.upkeep();
+            if let Err(error) = self.gate.keyring().flush().await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot write when tokens were used"
+                );
+            }
             if let Err(error) = self.store.committer().reap(GRACE).await {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "cannot remove blobs"
                 );
+            }
+            let terms = resolve::terms(&self.config().resolve);
+            if let Err(error) = self.store.end_leases(terms).await {
+                tracing::warn!(error = &*error, "cannot end leases");
             }
         }
     }

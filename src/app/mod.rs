@@ -2,6 +2,8 @@
 //! listeners, runs the jobs, and drains when it is told to stop.
 
 mod backend;
+mod certificates;
+mod doorkeeping;
 mod glue;
 mod jobs;
 mod observers;
@@ -21,7 +23,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{open::StartError, run::run};
 use crate::{
-    config::Config, proxy::Tunnel, store::Store, telemetry::metrics::Metrics, upstream::Upstreams,
+    access::Gate, config::Config, proxy::Tunnel, store::Store, telemetry::metrics::Metrics,
+    upstream::Upstreams,
 };
 
 /// Our name in `Via`, `Cache-Status` and `Proxy-Status`.
@@ -34,6 +37,8 @@ pub struct App {
     pub config: Arc<ArcSwap<Config>>,
     /// What the `cache` layer decides by; follows `config`.
     pub rules: Arc<ArcSwap<Rules>>,
+    /// Who may use it.
+    pub gate: Gate,
     /// Catalog and blobs.
     pub store: Store,
     /// The egress rule.

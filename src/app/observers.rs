@@ -10,7 +10,7 @@ use crate::{
     server,
     telemetry::{
         access::{OriginAsked, TunnelClosed},
-        label::UpstreamError,
+        label::{Handshake, UpstreamError},
         metrics::Metrics,
     },
     upstream::{self, Reason},
@@ -31,6 +31,26 @@ impl Observers {
 impl server::Observe for Observers {
     fn opened(&self, _peer: SocketAddr) {
         self.metrics.connections_in_flight.raise();
+    }
+
+    fn shook_hands(&self, resumed: bool) {
+        let outcome = if resumed {
+            Handshake::Resumed
+        } else {
+            Handshake::Full
+        };
+        self.metrics.tls_handshakes.of(outcome).increment();
+    }
+
+    fn not_opened(&self, peer: SocketAddr, failure: &server::NotOpened) {
+        if failure.in_handshake {
+            self.metrics
+                .tls_handshakes
+                .of(Handshake::Failed)
+                .increment();
+        }
+        let error = &*failure.cause as &dyn std::error::Error;
+        tracing::debug!(client_ip = %peer, error, "connection not opened");
     }
 
     fn closed(&self, peer: SocketAddr, failure: Option<&BoxError>) {

@@ -8,11 +8,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{App, glue, observers::Observers};
 use crate::{
+    access::{Gate, Keyring},
     blob::{BlobOptions, BlobStore},
     catalog::{Catalog, CatalogError, CatalogOptions},
     clock::Clock,
     config::{Config, storage::Storage},
     proxy::Tunnel,
+    server::InvalidTls,
     store::{
         Parts, Store,
         commit::Committer,
@@ -42,6 +44,9 @@ pub enum StartError {
     /// The settings of the way out cannot be put to use.
     #[error("cannot prepare requests to origins")]
     Upstream(#[from] InvalidUpstream),
+    /// Certificates of listeners cannot be put to use.
+    #[error("cannot use the certificates of `tls`")]
+    Tls(#[from] InvalidTls),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
@@ -93,9 +98,12 @@ impl App {
         .map_err(|error| StartError::Setting(error.into()))?
         .observed_by(observers);
         let store = open_store(&config, &clock, &rules, &metrics, &tasks)?;
+        let keyring = Keyring::open(store.catalog().clone())?;
+        let gate = Gate::new(config.auth.clone(), keyring, clock);
         Ok(Self {
             config: Arc::new(ArcSwap::from_pointee(config)),
             rules,
+            gate,
             store,
             egress,
             upstreams,

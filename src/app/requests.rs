@@ -1,12 +1,11 @@
 //! Counts, times and logs each request once it is over (`record::Recorder`).
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
 
 use artifact_cache_layers::{
     body::{Body, BoxError},
-    extensions::{Mode, Peer, Served, Target},
+    extensions::{Peer, Served, Target},
     record::{End, Outcome, Recorder},
-    semantics::target_uri::TargetUri,
     share::Shared,
 };
 use http::{HeaderValue, Method, Request, Response, StatusCode};
@@ -33,7 +32,7 @@ pub struct Memo {
     id: Option<HeaderValue>,
     method: Method,
     status: StatusCode,
-    target: Option<(TargetUri, Mode)>,
+    target: Option<Arc<Target>>,
     served: Option<Served>,
     failure: Option<Failure>,
     broke_off: Option<String>,
@@ -57,7 +56,7 @@ impl Requests {
 
     fn door(memo: &Memo) -> Door {
         match &memo.target {
-            Some((_, mode)) if mode.is_archive() => Door::Fetch,
+            Some(target) if target.mode.is_archive() => Door::Fetch,
             Some(_) => Door::Proxy,
             None if memo.method == Method::CONNECT => Door::Proxy,
             None => memo
@@ -90,9 +89,7 @@ impl Recorder for Requests {
     fn head(&self, memo: &mut Memo, response: &Response<Body>) {
         let extensions = response.extensions();
         memo.status = response.status();
-        memo.target = extensions
-            .get::<Target>()
-            .map(|target| (target.uri.clone(), target.mode));
+        memo.target = extensions.get::<Arc<Target>>().cloned();
         memo.served = extensions.get::<Served>().copied();
         memo.failure = extensions.get::<Failure>().cloned();
         if extensions
@@ -139,10 +136,10 @@ impl Recorder for Requests {
             }
             return;
         }
-        let (Some((uri, _)), Some(served)) = (&memo.target, memo.served) else {
+        let (Some(target), Some(served)) = (&memo.target, memo.served) else {
             return;
         };
-        let asked = Self::asked(&memo, uri.as_str(), &end);
+        let asked = Self::asked(&memo, target.uri.as_str(), &end);
         let size_bytes = end.bytes;
         let answered = Answered {
             asked,

@@ -7,15 +7,16 @@ use tokio_util::task::TaskTracker;
 use tower::util::BoxCloneService;
 
 use super::{
-    App, StartError, glue,
+    App, StartError, certificates, glue,
     observers::Observers,
     open::CLOSE_DEADLINE,
     signals::{Signals, Wish},
 };
 use crate::{
     api::Api,
-    config::{Config, Loaded, Sources, load},
-    server::{Lifetime, Limits, Listener, raise_descriptor_limit, serve},
+    clock::Clock,
+    config::{Config, Loaded, Sources, load, server::Further},
+    server::{Lifetime, Limits, Listener, Tls, raise_descriptor_limit, serve},
     stack::{self, Edge},
     telemetry::{access::Listening, log::Log, metrics::Metrics},
 };
@@ -37,7 +38,8 @@ pub async fn run(
             "cannot raise the limit of open files"
         );
     }
-    let listeners = Bound::new(&loaded.config)?;
+    let tls = tls(&loaded.config)?;
+    let listeners = Bound::new(&loaded.config, tls.as_ref())?;
     let app = App::open(loaded.config, &listeners.addresses, metrics)?;
     let connections = TaskTracker::new();
     let lifetime = Lifetime {
@@ -46,33 +48,63 @@ pub async fn run(
     };
     let serving = TaskTracker::new();
     serving.spawn(app.clone().jobs());
+    app.warn_of_open_door();
+    let note = app.leave_note();
+    if let Some(tls) = tls.clone() {
+        serving.spawn(certificates::watch(tls, app.stop.clone()));
+    }
     listeners.serve(&app, &serving, &lifetime);
     notify(&[sd_notify::NotifyState::Ready]);
     while signals.next().await == Wish::Reload {
         app.reload(&sources, &log);
+        if let Some(tls) = &tls {
+            certificates::reload(tls.clone()).await;
+        }
     }
     notify(&[sd_notify::NotifyState::Stopping]);
     app.drain(&serving, &connections, &mut signals).await;
+    drop(note);
     Ok(())
+}
+
+/// What listeners show their clients, when any of them speaks TLS.
+fn tls(config: &Config) -> Result<Option<Tls>, StartError> {
+    let wanted = config.server.speaks_tls();
+    let load = || Tls::load(&config.tls, &Clock::system());
+    Ok(wanted.then(load).transpose()?)
 }
 
 /// The listeners, bound before anything is opened so that their real addresses are known.
 struct Bound {
-    main: Listener,
+    /// The main one first; each with its name in the log.
+    main: Vec<(&'static str, Listener)>,
     metrics: Option<Listener>,
     addresses: Vec<SocketAddr>,
 }
 
 impl Bound {
-    fn new(config: &Config) -> Result<Self, StartError> {
-        let bind = |address| {
-            let failed = |source| StartError::Listen { address, source };
-            let listener = Listener::bind(address).map_err(failed)?;
-            let bound = listener.local_addr().map_err(failed)?;
-            Ok::<_, StartError>((listener, bound))
+    fn new(config: &Config, tls: Option<&Tls>) -> Result<Self, StartError> {
+        let server = &config.server;
+        let main = Further {
+            address: server.address(),
+            tls: server.tls,
         };
-        let (main, address) = bind(config.server.address())?;
-        let mut addresses = vec![address];
+        let further = server
+            .further()
+            .map_err(|error| StartError::Setting(error.into()))?;
+        let (mut main_listeners, mut addresses) = (Vec::new(), Vec::new());
+        for (name, listener) in
+            std::iter::once(("main", main)).chain(further.into_iter().map(named))
+        {
+            let (socket, address) = bind(listener.address)?;
+            let socket = socket.behind(&server.proxy_protocol_from);
+            let socket = match tls.filter(|_| listener.tls) {
+                Some(tls) => socket.with_tls(tls.clone()),
+                None => socket,
+            };
+            main_listeners.push((name, socket));
+            addresses.push(address);
+        }
         let mut metrics = None;
         if config.metrics.enabled {
             let (listener, address) = bind(config.metrics.address())?;
@@ -80,7 +112,7 @@ impl Bound {
             metrics = Some(listener);
         }
         Ok(Self {
-            main,
+            main: main_listeners,
             metrics,
             addresses,
         })
@@ -89,19 +121,32 @@ impl Bound {
     fn serve(self, app: &App, serving: &TaskTracker, lifetime: &Lifetime) {
         let limits = Limits::new(&app.config().server)
             .observed_by(Arc::new(Observers::new(app.metrics.clone())));
-        serving.spawn(serve(
-            self.main,
-            stack::edge(app),
-            limits.clone(),
-            lifetime.clone(),
-        ));
+        let edge = stack::edge(app);
+        let mut names = Vec::new();
+        for (name, listener) in self.main {
+            let (edge, limits) = (edge.clone(), limits.clone());
+            serving.spawn(serve(listener, edge, limits, lifetime.clone()));
+            names.push(name);
+        }
         if let Some(metrics) = self.metrics {
             serving.spawn(serve(metrics, metrics_only(app), limits, lifetime.clone()));
+            names.push("metrics");
         }
-        for (listener, address) in ["main", "metrics"].into_iter().zip(self.addresses) {
+        for (listener, address) in names.into_iter().zip(self.addresses) {
             Listening { listener, address }.emit();
         }
     }
+}
+
+fn named(listener: Further) -> (&'static str, Further) {
+    (if listener.tls { "https" } else { "http" }, listener)
+}
+
+fn bind(address: SocketAddr) -> Result<(Listener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let listener = Listener::bind(address).map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
 }
 
 /// What the metrics listener serves.
@@ -113,8 +158,8 @@ fn metrics_only(app: &App) -> Edge {
 }
 
 impl App {
-    /// Puts into force what can change while the cache runs: the rules of `fetch` and `cache`, and the
-    /// log level. A configuration that is not valid changes nothing.
+    /// Puts into force what can change while the cache runs: the rules of `fetch`, `cache` and
+    /// `auth`, and the log level. A configuration that is not valid changes nothing.
     fn reload(&self, sources: &Sources, log: &Log) {
         let loaded = match load(sources) {
             Ok(loaded) => loaded,
@@ -135,10 +180,12 @@ impl App {
         }
         self.rules
             .store(Arc::new(glue::rules(&new, self.store.clock(), &self.tasks)));
+        self.gate.set_rules(new.auth.clone());
         let in_force = Config {
             fetch: new.fetch.clone(),
             cache: new.cache.clone(),
             logging: new.logging.clone(),
+            auth: new.auth.clone(),
             ..(*old).clone()
         };
         let needs_restart = in_force != new;
@@ -165,6 +212,10 @@ impl App {
             () = signals.stop() => false,
         };
         self.store.leave_partials();
+        if let Err(error) = self.gate.keyring().flush().await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "cannot write when tokens were used");
+        }
         let closed = timeout(CLOSE_DEADLINE, self.store.catalog().close()).await;
         tracing::info!(
             is_complete,

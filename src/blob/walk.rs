@@ -25,7 +25,7 @@ impl BlobStore {
                 let path = entry.path();
                 if entry.file_type()?.is_dir() {
                     directories.push(path);
-                } else if entry.file_name() != JOURNAL {
+                } else if entry.file_name() != JOURNAL && !self.is_view(&path) {
                     visit(self.found(path)?);
                 }
             }

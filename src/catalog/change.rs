@@ -63,6 +63,18 @@ pub enum Change {
         /// The blob.
         digest: Sha256,
     },
+    /// Writes an access token, a new one or a changed one.
+    PutToken(super::TokenRecord),
+    /// Removes an access token; none of that id is no error.
+    RemoveToken {
+        /// The token.
+        id: String,
+    },
+    /// Access tokens were used.
+    UseTokens {
+        /// Which, and when last.
+        uses: Vec<(String, std::time::SystemTime)>,
+    },
     /// Drops unreadable records and derives everything that can be derived from the responses again.
     Reindex,
 }
@@ -72,7 +84,12 @@ impl Change {
     pub(super) const fn is_vital(&self) -> bool {
         !matches!(
             self,
-            Self::Store { .. } | Self::Refer(_) | Self::Recover(_) | Self::Reindex
+            Self::Store { .. }
+                | Self::Refer(_)
+                | Self::Recover(_)
+                | Self::Reindex
+                | Self::PutToken(_)
+                | Self::UseTokens { .. }
         )
     }
 }

@@ -44,6 +44,8 @@ pub(super) struct Tables {
     pub(super) removable: Table,
     /// Artifact id → hits.
     pub(super) hits: Table,
+    /// Token id → access token.
+    pub(super) tokens: Table,
 }
 
 impl Environment {
@@ -78,7 +80,7 @@ impl Environment {
 }
 
 /// The names of the databases, in the order of the fields of [`Tables`].
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 8] = [
     "meta",
     "responses",
     "artifacts",
@@ -86,6 +88,7 @@ const NAMES: [&str; 7] = [
     "references",
     "removable",
     "hits",
+    "tokens",
 ];
 
 impl Tables {
@@ -100,6 +103,7 @@ impl Tables {
                 references,
                 removable,
                 hits,
+                tokens,
             ] = NAMES;
             let created = [
                 create(meta)?,
@@ -109,6 +113,7 @@ impl Tables {
                 create(references)?,
                 create(removable)?,
                 create(hits)?,
+                create(tokens)?,
             ];
             upgrade::bring_up_to_date(&created[0], txn)?;
             Ok::<_, CatalogError>(CommitOrAbort::<_, CatalogError>::Commit(created))
@@ -129,6 +134,7 @@ impl Tables {
             references,
             removable,
             hits,
+            tokens,
         ] = databases.map(|lmdb| Table {
             name: names.next().unwrap_or_default(),
             lmdb,
@@ -141,6 +147,7 @@ impl Tables {
             references,
             removable,
             hits,
+            tokens,
         }
     }
 }

@@ -14,10 +14,12 @@ mod environment;
 mod error;
 mod hits;
 mod list;
+pub mod operator;
 mod read;
 mod set;
 mod snapshot;
 mod table;
+mod tokens;
 mod transaction;
 mod upgrade;
 mod write;
@@ -45,6 +47,7 @@ pub use self::{
     error::CatalogError,
     list::{MAX_LISTED, Page},
     set::{BlobRecord, Holder, MAX_VARIANTS, MAX_VERSIONS, ResponseSet, Stored},
+    tokens::{MAX_TOKENS, TokenRecord},
 };
 use self::{
     decoded::Decoded,
@@ -196,7 +199,7 @@ impl Catalog {
 
     /// Transactions committed since opening.
     pub fn commits(&self) -> u64 {
-        self.0.commits.load(Ordering::Relaxed)
+        self.0.commits.load(Ordering::Acquire)
     }
 
     /// Size of the catalog's file in bytes.

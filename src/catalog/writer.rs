@@ -163,7 +163,8 @@ impl Writer {
         let written = changes.into_iter().map(|change| transaction.apply(change));
         let written = written.collect::<Result<_, _>>()?;
         transaction.commit()?;
-        self.commits.fetch_add(1, Ordering::Relaxed);
+        // Whoever sees the number sees what was committed.
+        self.commits.fetch_add(1, Ordering::Release);
         Ok(written)
     }
 

@@ -6,7 +6,7 @@ use std::{future::Future, io, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
@@ -33,7 +33,7 @@ const MAX_JSON: usize = 16 << 20;
 pub(super) struct Client {
     base: Url,
     token: Option<HeaderValue>,
-    pool: Pool<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    pool: Pool<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
 /// Why there was no answer, or not all of it.
@@ -87,7 +87,24 @@ impl Client {
         target: &str,
         fields: HeaderMap,
     ) -> Result<Response<Incoming>, ClientError> {
-        let request = self.request(method, target, fields)?;
+        self.ask(self.request(method, target, fields, Bytes::new())?)
+            .await
+    }
+
+    /// Sends a JSON document and returns the one that answers it; an error answer is a failure.
+    pub(super) async fn post_json(&self, target: &str, value: &Value) -> Result<Value, Failure> {
+        let json = HeaderValue::from_static("application/json");
+        let fields = HeaderMap::from_iter([(header::CONTENT_TYPE, json)]);
+        let body = Bytes::from(value.to_string());
+        let answer = self
+            .ask(self.request(Method::POST, target, fields, body)?)
+            .await?;
+        let (head, body) = accepted(answer).await?.into_parts();
+        let text = Transfer::of(&head.headers, body).text().await?;
+        Ok(serde_json::from_slice(&text).map_err(ClientError::Malformed)?)
+    }
+
+    async fn ask(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, ClientError> {
         within(HEAD, self.pool.request(request))
             .await?
             .map_err(|source| ClientError::Unreachable {
@@ -111,12 +128,13 @@ impl Client {
         method: Method,
         target: &str,
         fields: HeaderMap,
-    ) -> Result<Request<Empty<Bytes>>, ClientError> {
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, ClientError> {
         let base = self.base.as_str().trim_end_matches('/');
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{base}{target}"))
-            .body(Empty::new())
+            .body(Full::new(body))
             .map_err(ClientError::Request)?;
         *request.headers_mut() = fields;
         let agent = concat!("artifact-cache/", env!("CARGO_PKG_VERSION"));

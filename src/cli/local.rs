@@ -2,6 +2,7 @@
 //! (`check`). The one place in which the command line meets the rest of the program.
 
 mod check;
+pub(super) mod tokens;
 
 use artifact_cache_layers::body::BoxError;
 
@@ -55,6 +56,7 @@ fn sources(settings: Settings) -> Sources {
         flags: Flags {
             listen: settings.listen,
             metrics_listen: settings.metrics_listen,
+            tls_self_signed: settings.tls_self_signed,
             data: settings.data,
             allow_cidr: settings.allow_cidr,
             log_format: settings.log_format.map(Into::into),

@@ -21,6 +21,7 @@ mod serve;
 mod settings;
 mod show;
 mod stats;
+mod token;
 mod verify;
 
 use std::{ffi::OsString, future::Future, process::ExitCode};
@@ -76,6 +77,9 @@ enum Verb {
     Verify(verify::Verify),
     /// Compare catalog and files; repair or rebuild the catalog
     Fsck(fsck::Fsck),
+    /// Make, list and revoke access tokens
+    #[command(subcommand)]
+    Token(token::Token),
     /// Check or show the configuration
     #[command(subcommand)]
     Config(config::Config),
@@ -133,6 +137,7 @@ impl Cli {
             Some(Verb::S3(s3)) => wait(s3.run(out)),
             Some(Verb::Verify(verify)) => verify.run(settings, out),
             Some(Verb::Fsck(fsck)) => fsck.run(settings, out),
+            Some(Verb::Token(token)) => wait(token.run(settings, out)),
             Some(Verb::Config(config)) => config.run(settings, out),
             Some(Verb::Completions(completions)) => completions.run(out),
         }
@@ -143,7 +148,7 @@ impl Verb {
     const fn takes_settings(&self) -> bool {
         matches!(
             self,
-            Self::Serve(_) | Self::Verify(_) | Self::Fsck(_) | Self::Config(_)
+            Self::Serve(_) | Self::Verify(_) | Self::Fsck(_) | Self::Token(_) | Self::Config(_)
         )
     }
 
@@ -159,6 +164,7 @@ impl Verb {
             Self::Verify(verb) => verb.json,
             Self::Fsck(verb) => verb.json,
             Self::Config(verb) => verb.is_json(),
+            Self::Token(verb) => verb.is_json(),
             Self::Serve(_) | Self::Completions(_) => false,
         }
     }

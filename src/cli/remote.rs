@@ -35,6 +35,11 @@ impl Remote {
         Ok(Client::new(self.base()?, self.token()?)?)
     }
 
+    /// Whether a server was named, by flag or environment.
+    pub(super) fn is_named(&self) -> bool {
+        self.server.is_some() || environment("ARTIFACT_CACHE_URL").is_some()
+    }
+
     fn base(&self) -> Result<Url, Failure> {
         let text = self
             .server
@@ -71,7 +76,7 @@ impl Remote {
     }
 }
 
-fn bearer(token: &str) -> Result<HeaderValue, Failure> {
+pub(super) fn bearer(token: &str) -> Result<HeaderValue, Failure> {
     let mut value = HeaderValue::try_from(format!("Bearer {token}"))
         .map_err(|_| Failure::Usage("the token has characters that no token may have".into()))?;
     value.set_sensitive(true);

@@ -18,6 +18,9 @@ pub struct Settings {
     /// Address of the metrics listener [default: 127.0.0.1:9090]
     #[arg(long, value_name = "ADDR:PORT")]
     pub metrics_listen: Option<SocketAddr>,
+    /// TLS on the main listener with a certificate made on the spot, for a first try
+    #[arg(long)]
+    pub tls_self_signed: bool,
     /// Directory of blobs, catalog and temporary files [default: ./data]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
@@ -61,6 +64,7 @@ impl Settings {
             config: later.config.or(self.config),
             listen: later.listen.or(self.listen),
             metrics_listen: later.metrics_listen.or(self.metrics_listen),
+            tls_self_signed: later.tls_self_signed || self.tls_self_signed,
             data: later.data.or(self.data),
             allow_cidr: self.allow_cidr,
             log_format: later.log_format.or(self.log_format),

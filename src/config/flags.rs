@@ -19,6 +19,8 @@ pub struct Flags {
     pub listen: Option<SocketAddr>,
     /// `--metrics-listen`; switches the metrics listener on.
     pub metrics_listen: Option<SocketAddr>,
+    /// `--tls-self-signed`: TLS on the main listener with a certificate made on the spot.
+    pub tls_self_signed: bool,
     /// `--data`: the directory of `cache`, `catalog` and `tmp`.
     pub data: Option<PathBuf>,
     /// `--allow-cidr`: in addition to what weaker sources allow.
@@ -38,6 +40,10 @@ impl Flags {
         let metrics = self.metrics_listen.map(|address| {
             listener("--metrics-listen", "metrics", address).with("metrics.enabled", true)
         });
+        let tls = self.tls_self_signed.then(|| {
+            Layer::of(Origin::Flag("--tls-self-signed"), "server.tls", true)
+                .with("tls.self_signed", true)
+        });
         let data = self.data.as_deref().map(data_directory);
         let ranges: Vec<String> = self.allow_cidr.iter().map(IpNet::to_string).collect();
         let allow = (!ranges.is_empty())
@@ -53,7 +59,7 @@ impl Flags {
             .log_level
             .as_deref()
             .map(|level| Layer::of(Origin::Flag("--log-level"), "logging.level", level));
-        [listen, metrics, data, allow, format, level]
+        [listen, metrics, tls, data, allow, format, level]
             .into_iter()
             .flatten()
             .collect()

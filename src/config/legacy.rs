@@ -1,9 +1,10 @@
-//! The environment variables of the first generation of this cache, still read.
+//! The environment variables of the first generation and of the services that this cache replaces,
+//! still read.
 
 use super::units::Span;
 
 /// Each variable and the setting that it is today.
-pub(super) const VARIABLES: [(&str, &str); 9] = [
+pub(super) const VARIABLES: [(&str, &str); 20] = [
     ("PORT", "server.port"),
     ("METRICS_PORT", "metrics.port"),
     ("STORAGE_PATH", "storage.base_path"),
@@ -13,6 +14,17 @@ pub(super) const VARIABLES: [(&str, &str); 9] = [
     ("USER_AGENT", "upstream.user_agent"),
     ("AWS_REGION", "s3.region"),
     ("ARTIFACT_S3_ENDPOINT_URL", "s3.endpoints.default.url"),
+    ("DATA_ROOT", "storage.base_path"),
+    ("ARTIFACT_CACHE_DIR", "storage.base_path"),
+    ("ARTIFACT_MAX_HASH_BYTES", "resolve.max_hash_bytes"),
+    ("ARTIFACT_ALLOW_LOCAL_PATHS", "resolve.allow_local_paths"),
+    ("ARTIFACT_ALLOWED_PATH_PREFIXES", "resolve.allowed_prefixes"),
+    ("API_UPLOAD_KEYS", "files.upload_keys"),
+    ("API_READ_KEYS", "files.read_keys"),
+    ("API_DELETE_KEYS", "files.delete_keys"),
+    ("MIN_FREE_GB", "files.min_free_bytes"),
+    ("MAX_FILE_BYTES", "files.max_file_bytes"),
+    ("DELETE_STRICT_404", "files.delete_strict_404"),
 ];
 
 /// The value of an old variable as its setting writes it, or nothing when somebody else set it.
@@ -21,9 +33,20 @@ pub(super) fn translated(path: &str, value: &str) -> Option<String> {
     if value.starts_with("tcp://") {
         return None;
     }
+    if path == "files.min_free_bytes" {
+        return Some(gibibytes(value).unwrap_or_else(|| value.to_owned()));
+    }
     let seconds = (path == "upstream.timeout_seconds")
         .then(|| value.parse::<Span>().ok())
         .flatten()
         .filter(|span| span.0.subsec_nanos() == 0);
     Some(seconds.map_or_else(|| value.to_owned(), |span| span.0.as_secs().to_string()))
+}
+
+/// A number of GiB, whole or not, as bytes.
+fn gibibytes(value: &str) -> Option<String> {
+    let number: f64 = value.trim().parse().ok()?;
+    let is_sensible = (0.0..1e9).contains(&number);
+    // Rounding to a byte is no loss that anybody feels.
+    is_sensible.then(|| format!("{:.0}", number * f64::from(1 << 30)))
 }

@@ -6,10 +6,12 @@
 
 pub mod setting;
 
+pub mod auth;
 pub mod cache;
 pub mod egress;
 mod environment;
 pub mod fetch;
+pub mod files;
 mod flags;
 mod layer;
 mod legacy;
@@ -20,12 +22,14 @@ pub mod origin;
 pub mod problem;
 pub mod proxy;
 pub mod reference;
+pub mod resolve;
 pub mod s3;
 pub mod secret;
 pub mod server;
 pub mod show;
 pub mod storage;
 mod suggest;
+pub mod tls;
 mod typed;
 pub mod units;
 pub mod upstream;
@@ -42,6 +46,10 @@ section! {
     pub struct Config {
         /// Where it listens.
         pub server: server::Server = server::Server::default(),
+        /// Who may use the cache.
+        pub auth: auth::Auth = auth::Auth::default(),
+        /// Certificates of listeners that speak TLS.
+        pub tls: tls::Tls = tls::Tls::default(),
         /// Where artifacts and the catalog are kept.
         pub storage: storage::Storage = storage::Storage::default(),
         /// Log output.
@@ -58,6 +66,10 @@ section! {
         pub proxy: proxy::Proxy = proxy::Proxy::default(),
         /// Object stores that speak the protocol of S3.
         pub s3: s3::S3 = s3::S3::default(),
+        /// Verified local paths of artifacts, `POST /resolve`.
+        pub resolve: resolve::Resolve = resolve::Resolve::default(),
+        /// Uploaded files and pointers to them.
+        pub files: files::Files = files::Files::default(),
         /// The metrics listener.
         pub metrics: metrics::Metrics = metrics::Metrics::default(),
     }
@@ -77,12 +89,14 @@ impl Config {
     pub fn validate(&self) -> Result<(), Vec<Problem>> {
         let mut problems = Problems::default();
         self.server.check(&self.metrics, &mut problems);
+        self.tls.check(&self.server, &mut problems);
         self.storage.check(&mut problems);
         self.logging.check(&mut problems);
         self.upstream.check(&mut problems);
         self.egress.check(&mut problems);
         self.proxy.check(&self.egress, &mut problems);
         self.s3.check(&mut problems);
+        self.files.check(&mut problems);
         problems.into_result()
     }
 }

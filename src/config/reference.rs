@@ -70,9 +70,9 @@ that `--config` names, else `./config.yaml` if it exists. A key that is not list
 
 - **Environment**: the name in the tables. A list is written `[a,b]`; an empty variable sets nothing.
 - **Command line**: `--listen` (`server.host`, `server.port`), `--metrics-listen` (`metrics.host`,
-  `metrics.port`; switches it on), `--data DIR` (`storage.base_path: DIR/cache`,
-  `storage.database: DIR/catalog`, `storage.temporary_path: DIR/tmp`), `--log-format`, `--log-level`, and
-  `--allow-cidr`, which is repeatable and adds to `egress.allow_cidrs`.
+  `metrics.port`; switches it on), `--tls-self-signed` (`server.tls`, `tls.self_signed`), `--data DIR`
+  (`storage.base_path: DIR/cache`, `storage.database: DIR/catalog`, `storage.temporary_path: DIR/tmp`),
+  `--log-format`, `--log-level`, and `--allow-cidr`, which is repeatable and adds to `egress.allow_cidrs`.
 - **Duration**: a whole number with `ms`, `s`, `m`, `h` or `d`; without a unit, seconds.
 - **Size**: a whole number with `KiB`, `MiB`, `GiB`, `TiB`, `KB`, `MB`, `GB` or `TB`; without a unit, bytes.
 - **Switch**: `true`, `yes`, `on`, `1` or `false`, `no`, `off`, `0`.

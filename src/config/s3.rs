@@ -72,6 +72,13 @@ choice! {
 }
 
 impl S3 {
+    /// The URL of the store that is asked for buckets that none lists; `None` for AWS.
+    #[must_use]
+    pub fn url(&self) -> Option<&str> {
+        let open = self.endpoints.0.values().find(|it| it.buckets.is_empty());
+        open.map(|it| it.url.as_str()).filter(|url| !url.is_empty())
+    }
+
     pub(super) fn check(&self, problems: &mut Problems) {
         for (name, endpoint) in &self.endpoints.0 {
             let key = |key: &str| format!("s3.endpoints.{name}.{key}");

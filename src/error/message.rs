@@ -8,6 +8,8 @@ use super::Error;
 
 /// The longest part of a request or a library's text that is repeated to the client, in characters.
 const LONGEST: usize = 200;
+/// The same for a text that is a message of its own, which may name a long path.
+const LONGEST_MESSAGE: usize = 4200;
 
 /// Facts about an error, each under its own name.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +52,27 @@ impl Error {
             Self::BadRequest { reason } => {
                 format!("The request is malformed: {}", shortened(reason))
             }
+            Self::Unauthorized { reason } | Self::ProxyUnauthorized { reason } => {
+                format!("Unauthorized: {reason}")
+            }
+            Self::Forbidden { reason } => format!("Forbidden: {}", shortened(reason)),
+            _ => self.message_of_local_route(),
+        }
+    }
+
+    fn message_of_local_route(&self) -> String {
+        match self {
+            Self::InvalidInput { message }
+            | Self::Absent { message }
+            | Self::Conflict { message } => {
+                let shown = message.chars().filter(|c| !c.is_control());
+                shown.take(LONGEST_MESSAGE).collect()
+            }
+            Self::PointerNotFound => "artifact pointer not found".into(),
+            Self::DigestMismatch { algorithm, .. } => {
+                format!("The {algorithm} of the upload is not the announced one")
+            }
+            Self::PayloadTooLarge { limit } => format!("More than {limit} bytes are not accepted"),
             _ => self.entry().title.into(),
         }
     }
@@ -96,6 +119,19 @@ impl Error {
             Self::StorageFailed { details } | Self::Internal { details } => {
                 vec![("details", without_paths(details).into())]
             }
+            other => other.upload_facts(),
+        }
+    }
+
+    fn upload_facts(&self) -> Vec<(&'static str, Value)> {
+        match self {
+            Self::DigestMismatch {
+                expected, actual, ..
+            } => vec![
+                ("expected", expected.as_str().into()),
+                ("actual", actual.as_str().into()),
+            ],
+            Self::PayloadTooLarge { limit } => vec![("limit", (*limit).into())],
             _ => Vec::new(),
         }
     }
@@ -106,8 +142,12 @@ impl Error {
             Self::InvalidParameter { reason, .. }
             | Self::UnprocessableParameter { reason, .. }
             | Self::UpstreamInvalid { reason, .. }
+            | Self::Forbidden { reason }
             | Self::BadRequest { reason } => Some(shortened(reason)),
             Self::UpstreamStatus { explained, .. } => explained.as_deref().map(shortened),
+            Self::Unauthorized { reason } | Self::ProxyUnauthorized { reason } => {
+                Some((*reason).into())
+            }
             _ => None,
         }
     }

@@ -6,11 +6,14 @@
 
 mod message;
 pub mod table;
+mod unavailable;
 
 use std::time::Duration;
 
 use artifact_cache_layers::digest::Sha256;
 use http::StatusCode;
+
+pub use unavailable::Unavailable;
 
 pub(crate) use message::Facts;
 
@@ -126,6 +129,24 @@ pub enum Error {
         /// What it forbids: a host, an address, a port.
         what: String,
     },
+    /// No token, or one that is not valid, at one of our own routes.
+    #[error("unauthorized: {reason}")]
+    Unauthorized {
+        /// What is missing or wrong.
+        reason: &'static str,
+    },
+    /// The same at the forward proxy (RFC 9110 §15.5.8).
+    #[error("unauthorized at the proxy: {reason}")]
+    ProxyUnauthorized {
+        /// What is missing or wrong.
+        reason: &'static str,
+    },
+    /// The client is known, and this is not for it.
+    #[error("forbidden: {reason}")]
+    Forbidden {
+        /// What it lacks.
+        reason: String,
+    },
     /// `Cache-Control: only-if-cached`, and it is not.
     #[error("not stored, and the client wants nothing from the origin")]
     OnlyIfCached,
@@ -156,6 +177,55 @@ pub enum Error {
     /// A forward-proxy request, but `proxy.enabled` is off.
     #[error("the forward proxy is switched off")]
     ProxyDisabled,
+    /// What a client sent cannot be used; the text is for it.
+    #[error("invalid input: {message}")]
+    InvalidInput {
+        /// What is wrong, in the words that its clients know.
+        message: String,
+    },
+    /// A document that was understood as such has wrong fields (RFC 9110 §15.5.21).
+    #[error("{} invalid fields", problems.len())]
+    InvalidFields {
+        /// One object for each: `type`, `loc`, `msg`, `input`.
+        problems: Vec<serde_json::Value>,
+    },
+    /// What a path or a document names does not exist; the text is for the client.
+    #[error("not there: {message}")]
+    Absent {
+        /// What does not exist.
+        message: String,
+    },
+    /// Nothing was recorded under a name.
+    #[error("no artifact pointer")]
+    PointerNotFound,
+    /// What is there contradicts the request; the text is for the client.
+    #[error("conflict: {message}")]
+    Conflict {
+        /// What contradicts it.
+        message: String,
+    },
+    /// An upload has another digest than was announced.
+    #[error("{algorithm} mismatch: expected {expected}, got {actual}")]
+    DigestMismatch {
+        /// The digest's algorithm.
+        algorithm: &'static str,
+        /// As announced, in hex.
+        expected: String,
+        /// Of the bytes, in hex.
+        actual: String,
+    },
+    /// A request body is larger than allowed.
+    #[error("request body exceeds {limit} bytes")]
+    PayloadTooLarge {
+        /// Most bytes allowed.
+        limit: u64,
+    },
+    /// No byte of the representation is selected, or the selection cannot be read.
+    #[error("range not satisfiable in {length} bytes")]
+    RangeNotSatisfiable {
+        /// Length of the representation in bytes.
+        length: u64,
+    },
     /// There is no room for what must be stored.
     #[error("insufficient storage")]
     InsufficientStorage,
@@ -171,40 +241,6 @@ pub enum Error {
         /// What failed, for the log; the client sees it without paths.
         details: String,
     },
-}
-
-/// What failed on the way to an origin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Unavailable {
-    /// Its name could not be resolved.
-    Dns,
-    /// No connection: refused or unreachable.
-    Connect,
-    /// The TLS handshake or the certificate.
-    Tls,
-    /// No connection was made before the deadline.
-    ConnectTimeout,
-    /// The origin was silent until the deadline.
-    Timeout,
-    /// The connection broke before the head of a response.
-    Reset,
-    /// It failed so often that it is not asked at present.
-    CircuitOpen,
-}
-
-impl Unavailable {
-    /// The word that clients and logs see.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Dns => "dns",
-            Self::Connect => "connect",
-            Self::Tls => "tls",
-            Self::ConnectTimeout | Self::Timeout => "timeout",
-            Self::Reset => "reset",
-            Self::CircuitOpen => "circuit_open",
-        }
-    }
 }
 
 impl Error {

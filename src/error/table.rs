@@ -54,12 +54,34 @@ table! {
         "A parameter is unknown", "Client: percent-encode the value of `url`, or use the path form `/fetch/https/host/path?query`.";
     BadRequest: "bad_request", BAD_REQUEST, "http_request_error",
         "The request is malformed", "Client: send HTTP/1.1 as RFC 9112 defines it. Operator: look for a broken proxy in between, or an attempt to smuggle requests.";
+    Unauthorized: "unauthorized", UNAUTHORIZED, "http_request_denied",
+        "A valid token is needed", "Client: send a token as `X-API-Key`, as Bearer or as the password of Basic. Operator: make one with `artifact-cache token create`.";
+    ProxyUnauthorized: "proxy_unauthorized", PROXY_AUTHENTICATION_REQUIRED, "http_request_denied",
+        "The proxy needs a valid token", "Client: put a token into the proxy's URL as the password. Operator: make one with `artifact-cache token create`.";
+    Forbidden: "forbidden", FORBIDDEN, "http_request_denied",
+        "This client may not do that", "Operator: `reason` says which scope or network is missing; make a token that has it, or widen `auth.allow_networks`.";
     PolicyDenied: "policy_denied", FORBIDDEN, "http_request_denied",
         "A policy denies this target", "Operator: if the target is legitimate, allow it in the setting named in `rule`.";
     ProxyDisabled: "proxy_disabled", FORBIDDEN, "http_request_denied",
         "The forward proxy is switched off", "Client: use `/fetch`. Operator: set `proxy.enabled: true`.";
     NotFound: "not_found", NOT_FOUND, "http_request_error",
         "There is nothing at this path", "Client: check the path.";
+    InvalidInput: "invalid_input", BAD_REQUEST, "http_request_error",
+        "The request cannot be used", "Client: correct the request as `message` says.";
+    InvalidFields: "invalid_fields", UNPROCESSABLE_ENTITY, "http_request_error",
+        "The document has invalid fields", "Client: correct each field that `detail` lists.";
+    Absent: "not_found", NOT_FOUND, "http_request_error",
+        "What was asked for does not exist", "Client: check the name; `message` says what does not exist.";
+    PointerNotFound: "data_not_found", NOT_FOUND, "http_request_error",
+        "There is no artifact pointer", "Client: the run has not recorded an artifact yet; upload it and set the pointer.";
+    Conflict: "conflict", CONFLICT, "http_request_error",
+        "The request contradicts what is there", "Client: look at what is there; `message` says what contradicts.";
+    DigestMismatch: "checksum_mismatch", CONFLICT, "http_request_error",
+        "The upload has another checksum", "Client: send the bytes again; nothing was stored.";
+    PayloadTooLarge: "payload_too_large", PAYLOAD_TOO_LARGE, "http_request_error",
+        "The request body is too large", "Operator: raise the limit that `limit` shows if such bodies are wanted.";
+    RangeNotSatisfiable: "range_not_satisfiable", RANGE_NOT_SATISFIABLE, "http_request_error",
+        "The range cannot be satisfied", "Client: ask for one range of bytes within the length that `Content-Range` names.";
     MethodNotAllowed: "method_not_allowed", METHOD_NOT_ALLOWED, "http_request_error",
         "The method is not allowed here", "Client: use a method of the field `Allow`.";
     ChecksumMismatch: "checksum_mismatch", CONFLICT, "proxy_internal_response",

@@ -54,6 +54,9 @@ impl Rescuer {
             Error::UriTooLong | Error::HeadersTooLarge => Rejected::TooLarge,
             Error::PolicyDenied { .. } => Rejected::Policy,
             Error::LoopDetected => Rejected::Loop,
+            Error::Unauthorized { .. }
+            | Error::ProxyUnauthorized { .. }
+            | Error::Forbidden { .. } => Rejected::Unauthorized,
             _ => return,
         };
         TurnedAway {

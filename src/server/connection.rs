@@ -22,15 +22,18 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Accepted, Limits, Stack,
+    Limits, Stack,
     answer::Answer,
+    http2::{self, Drain, Own, as_http1},
     plain::Plain,
     request_body::RequestBody,
+    streams::{Executor, Overdue, StreamStalled, Streams},
     timer::ConnectionTimer,
     zero_copy::{Socket, Wire},
 };
@@ -39,50 +42,8 @@ use super::{
 /// bounds how many bytes in memory wait to be written.
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// Serves a TCP connection: bodies in files leave by `sendfile(2)` unless that is switched off.
-pub(super) fn serve_tcp<S: Stack>(
-    accepted: Accepted,
-    stack: S,
-    limits: &Limits,
-    stop: &CancellationToken,
-) -> impl Future<Output = ()> + Send + 'static {
-    let (stream, peer) = accepted;
-    let wire = Arc::new(Wire::new(limits.sendfile));
-    let socket = Socket::new(stream, Arc::clone(&wire), limits.write_timeout);
-    let connection = Connection::new(peer, limits, stop);
-    let answer = connection.answer(stack);
-    let service = service_fn(move |request: Request<Incoming>| {
-        let is_connect = request.method() == Method::CONNECT;
-        let (wire, answer) = (Arc::clone(&wire), answer(request));
-        async move {
-            let response = answer.await?;
-            if is_connect && response.status().is_success() {
-                wire.tunnel();
-            }
-            Ok::<_, S::Error>(wire.carry(response))
-        }
-    });
-    async move { connection.drive(socket, service).await }
-}
-
-/// Serves any byte stream, for example the inside of TLS: every body leaves as bytes.
-pub async fn serve_plain<I, S>(
-    (io, peer): (I, SocketAddr),
-    stack: S,
-    limits: Limits,
-    stop: CancellationToken,
-) where
-    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Stack,
-{
-    let io = Plain::new(TokioIo::new(io), limits.write_timeout);
-    let connection = Connection::new(peer, &limits, &stop);
-    let service = service_fn(connection.answer(stack));
-    connection.drive(io, service).await;
-}
-
 /// What is known of a connection while it lasts.
-struct Connection {
+pub(super) struct Connection {
     peer: SocketAddr,
     limits: Limits,
     stop: CancellationToken,
@@ -94,12 +55,94 @@ struct Connection {
 struct DrainExpired(Duration);
 
 impl Connection {
-    fn new(peer: SocketAddr, limits: &Limits, stop: &CancellationToken) -> Self {
+    /// A token is asked at each turn of the task, under a lock: `stop` is the connection's own.
+    pub(super) fn new(peer: SocketAddr, limits: &Limits, stop: &CancellationToken) -> Self {
         Self {
             peer,
             limits: limits.clone(),
-            // A token is asked at each turn of the task, under a lock: this one is the connection's own.
-            stop: stop.child_token(),
+            stop: stop.clone(),
+        }
+    }
+
+    /// Bodies in files leave by `sendfile(2)` unless that is switched off.
+    pub(super) async fn serve_tcp<S: Stack>(
+        self,
+        stream: TcpStream,
+        stack: S,
+    ) -> Result<(), BoxError> {
+        let wire = Arc::new(Wire::new(self.limits.sendfile));
+        let socket = Socket::new(stream, Arc::clone(&wire), self.limits.write_timeout);
+        let answer = self.answer(stack);
+        let service = service_fn(move |request: Request<Incoming>| {
+            let is_connect = request.method() == Method::CONNECT;
+            let (wire, answer) = (Arc::clone(&wire), answer(request));
+            async move {
+                let response = answer.await?;
+                if is_connect && response.status().is_success() {
+                    wire.tunnel();
+                }
+                Ok::<_, S::Error>(wire.carry(response))
+            }
+        });
+        self.run(socket, service).await
+    }
+
+    pub(super) async fn serve_bytes<I, S>(self, io: I, stack: S) -> Result<(), BoxError>
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: Stack,
+    {
+        let io = Plain::new(TokioIo::new(io), self.limits.write_timeout);
+        let service = service_fn(self.answer(stack));
+        self.run(io, service).await
+    }
+
+    /// hyper's HTTP/2 knows no deadline for idle clients and for slow readers of one response; `Streams`
+    /// does. What is open when the connection ends is waited for, which its end makes short.
+    pub(super) async fn serve_http2<I, S>(self, io: I, stack: S, own: Own) -> Result<(), BoxError>
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: Stack,
+    {
+        let (streams, executor) = (Streams::new(), Executor::default());
+        let (answer, begun) = (self.answer(stack), streams.clone());
+        let service = service_fn(move |request: Request<Incoming>| {
+            let stream = begun.begin();
+            let answer = answer(as_http1(request, &own));
+            async move {
+                let response = answer.await?;
+                Ok::<_, S::Error>(response.map(|body| stream.carry(body)))
+            }
+        });
+        let io = Plain::new(TokioIo::new(io), self.limits.write_timeout);
+        let settings = http2::settings(&self.limits, executor.clone());
+        let ended = self
+            .run_http2(settings.serve_connection(io, service), &streams)
+            .await;
+        executor.0.close();
+        // A stream's task ends with the connection; one that does not is not worth waiting for.
+        let _ = timeout(self.limits.drain_timeout, executor.0.wait()).await;
+        ended
+    }
+
+    async fn run_http2<C>(&self, connection: C, streams: &Streams) -> Result<(), BoxError>
+    where
+        C: Future<Output = hyper::Result<()>> + Drain,
+    {
+        let limits = &self.limits;
+        let mut connection = Box::pin(connection);
+        let overdue = streams.overdue(limits.header_timeout, limits.write_timeout);
+        tokio::select! {
+            ended = connection.as_mut() => return ended.map_err(Into::into),
+            () = self.stop.cancelled() => connection.as_mut().drain(),
+            overdue = overdue => match overdue {
+                Overdue::Idle => connection.as_mut().drain(),
+                Overdue::Stalled => return Err(StreamStalled.into()),
+            }
+        }
+        match timeout(limits.drain_timeout, connection).await {
+            Ok(ended) => ended.map_err(Into::into),
+            Err(_) => Err(DrainExpired(limits.drain_timeout).into()),
         }
     }
 
@@ -117,18 +160,6 @@ impl Connection {
             request.extensions_mut().insert(peer);
             Answer::new(Arc::clone(&stack), request)
         }
-    }
-
-    async fn drive<I, V>(self, io: I, service: V)
-    where
-        I: Read + Write + Unpin + Send + 'static,
-        V: HttpService<Incoming, Error: Into<BoxError>>,
-        V::ResBody: 'static,
-        <V::ResBody as http_body::Body>::Error: Into<BoxError>,
-    {
-        self.limits.observe.opened(self.peer);
-        let failure = self.run(io, service).await.err();
-        self.limits.observe.closed(self.peer, failure.as_ref());
     }
 
     /// hyper-util's graceful shutdown refuses connections that can be upgraded, hence by hand.

@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use ipnet::IpNet;
 use rustix::{io::Errno, net::sockopt};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
@@ -9,7 +10,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Limits, descriptors::Spare};
+use super::{Limits, Tls, descriptors::Spare, opening::Opening};
 
 /// Connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: u32 = 4096;
@@ -19,10 +20,19 @@ const REST: Duration = Duration::from_millis(50);
 const KEEPALIVE: Duration = Duration::from_mins(1);
 
 /// A bound, listening socket.
-#[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
     spare: Spare,
+    opening: Opening,
+}
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let socket = &self.socket;
+        f.debug_struct("Listener")
+            .field("socket", socket)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Listener {
@@ -56,7 +66,27 @@ impl Listener {
         Ok(Self {
             socket,
             spare: Spare::open()?,
+            opening: Opening::default(),
         })
+    }
+
+    /// Speaks TLS with these certificates.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Tls) -> Self {
+        self.opening.tls = Some(tls);
+        self
+    }
+
+    /// Connections from these addresses begin with a header of the PROXY protocol.
+    #[must_use]
+    pub fn behind(mut self, balancers: &[IpNet]) -> Self {
+        self.opening.balancers = balancers.into();
+        self
+    }
+
+    /// How its connections begin.
+    pub(super) fn opening(&self) -> Opening {
+        self.opening.clone()
     }
 
     /// The address it listens on, with the port that was taken when 0 was asked for.

@@ -1,14 +1,21 @@
-//! Accepts connections and serves a stack on them as HTTP/1.1. It owns listeners, connection limits,
-//! deadlines, draining, and how bytes reach the socket. What a request means is the stack's business.
+//! Accepts connections and serves a stack on them as HTTP/1.1 or HTTP/2, inside TLS or without. It owns
+//! listeners, certificates, connection limits, deadlines, draining, and how bytes reach the socket. What
+//! a request means is the stack's business.
 
 mod answer;
 mod connection;
 mod descriptors;
+mod entry;
+mod http2;
 mod listener;
+mod opening;
 mod plain;
+mod proxy_protocol;
 mod request_body;
 mod stall;
+mod streams;
 mod timer;
+mod tls;
 mod zero_copy;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -20,8 +27,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service;
 
 pub use self::{
-    connection::serve_plain, descriptors::raise_descriptor_limit, listener::Listener,
+    descriptors::raise_descriptor_limit,
+    entry::{Protocol, serve_inside, serve_plain},
+    listener::Listener,
+    opening::NotOpened,
     request_body::RequestStalled,
+    tls::{ALPN, InvalidTls, Tls},
 };
 use crate::config;
 
@@ -35,6 +46,7 @@ pub struct Limits {
     write_timeout: Duration,
     drain_timeout: Duration,
     max_head: usize,
+    max_streams: u32,
     sendfile: bool,
     observe: Arc<dyn Observe>,
 }
@@ -51,6 +63,7 @@ impl Limits {
             write_timeout: settings.write_timeout.0,
             drain_timeout: settings.drain_timeout.0,
             max_head: usize::try_from(settings.max_head.0).unwrap_or(usize::MAX),
+            max_streams: settings.max_streams,
             sendfile: true,
             observe: Arc::new(()),
         }
@@ -77,6 +90,10 @@ pub trait Observe: Send + Sync {
     fn opened(&self, _peer: SocketAddr) {}
     /// The connection is gone; `failure` says why when it did not end well.
     fn closed(&self, _peer: SocketAddr, _failure: Option<&BoxError>) {}
+    /// A client shook hands; `resumed` when a ticket of an earlier connection spared it most of that.
+    fn shook_hands(&self, _resumed: bool) {}
+    /// A client did not come to its first request: no TLS, no header of the load balancer, silence.
+    fn not_opened(&self, _peer: SocketAddr, _failure: &NotOpened) {}
     /// A connection could not be accepted; accepting goes on.
     fn not_accepted(&self, _error: &io::Error) {}
 }
@@ -131,8 +148,13 @@ pub async fn serve<S: Stack>(listener: Listener, stack: S, limits: Limits, lifet
             accepted = listener.accept(&limits) => accepted,
         };
         let (stream, peer, permit) = accepted;
-        let connection =
-            connection::serve_tcp((stream, peer), stack.clone(), &limits, &lifetime.stop);
+        let connection = entry::serve(
+            listener.opening(),
+            (stream, peer),
+            stack.clone(),
+            limits.clone(),
+            lifetime.stop.child_token(),
+        );
         lifetime.connections.spawn(async move {
             connection.await;
             drop(permit);

@@ -7,6 +7,7 @@ use artifact_cache_layers::{
     body::{Body, BoxError},
     cache::{self, Pinned},
     digest::Sha256,
+    extensions::Repeat,
     semantics::{cache_key::CacheKey, stored_response::StoredResponse, target_uri::TargetUri},
     share::Wanted,
 };
@@ -127,6 +128,10 @@ impl cache::Store for Store {
             self.metrics().corrupt.increment();
         }
         Ok(())
+    }
+
+    fn repeat(&self, set: &Arc<ResponseSet>, response: &StoredResponse) -> Option<Arc<dyn Repeat>> {
+        self.repeated(set, response)
     }
 
     fn count_hit(&self, set: &Arc<ResponseSet>) {

@@ -11,11 +11,13 @@ mod kept;
 pub mod lookup;
 mod pending;
 pub mod reap;
+mod repeat;
 pub mod sweep;
 pub mod verify;
+pub mod view;
 mod worker;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use arc_swap::ArcSwap;
 use artifact_cache_layers::{
@@ -30,6 +32,7 @@ use self::{
     commit::{Committer, Verified},
     kept::KeptPartials,
     pending::{Commit, Pending},
+    view::Views,
 };
 use crate::{
     blob::{BlobStore, Partial, follow::Growing},
@@ -63,6 +66,8 @@ struct Shared {
     parts: Parts,
     pending: Pending,
     kept: KeptPartials,
+    views: Views,
+    started: SystemTime,
 }
 
 impl Store {
@@ -74,7 +79,10 @@ impl Store {
             parts.settings.keep_partial.0,
             parts.clock.clone(),
         );
+        let started = parts.clock.now();
         Self(Arc::new(Shared {
+            started,
+            views: Views::default(),
             parts,
             pending: Pending::default(),
             kept,
@@ -126,6 +134,10 @@ impl Store {
 
     fn pending(&self) -> &Pending {
         &self.0.pending
+    }
+
+    fn views(&self) -> &Views {
+        &self.0.views
     }
 
     fn kept_partials(&self) -> &KeptPartials {

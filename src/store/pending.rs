@@ -133,7 +133,7 @@ impl Pending {
     }
 
     fn is_empty(&self) -> bool {
-        self.count.load(Ordering::Relaxed) == 0
+        self.count.load(Ordering::Acquire) == 0
     }
 
     fn lock(&self) -> MutexGuard<'_, Commits> {
@@ -176,7 +176,8 @@ impl Commit<'_> {
         {
             bodies.remove(&self.digest);
         }
-        self.pending.count.fetch_sub(1, Ordering::Relaxed);
+        // Whoever sees that it is over sees the catalog's commit, too.
+        self.pending.count.fetch_sub(1, Ordering::Release);
         count(hits);
         self.pending.ended.notify_waiters();
     }

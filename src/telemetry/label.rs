@@ -195,6 +195,20 @@ label! {
         Policy = "policy",
         /// The request came round in a circle.
         Loop = "loop",
+        /// No valid token, or one that does not allow it.
+        Unauthorized = "unauthorized",
+    }
+}
+
+label! {
+    /// How a TLS handshake with a client ended.
+    pub enum Handshake in "outcome" {
+        /// With a certificate.
+        Full = "full",
+        /// With a ticket of an earlier connection.
+        Resumed = "resumed",
+        /// Not.
+        Failed = "failed",
     }
 }
 

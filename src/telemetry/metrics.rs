@@ -12,7 +12,7 @@ use metrics_exporter_prometheus::{
 use super::{
     instrument::{self, Counter, Durations, Instrument, Kind, Level, Series, Sizes},
     label::{
-        Class, Dimension, Direction, Door, Outcome, Rejected, Uncached, UpstreamError,
+        Class, Dimension, Direction, Door, Handshake, Outcome, Rejected, Uncached, UpstreamError,
         UpstreamOutcome, Version,
     },
 };
@@ -84,6 +84,7 @@ table! {
     "artifact_cache_tunnels_in_flight" => tunnels_in_flight: Level, "CONNECT tunnels open";
     "artifact_cache_tunnel_bytes_total" => tunnel_bytes: Series<Direction>, "Bytes through CONNECT tunnels, by direction";
     "artifact_cache_connections_in_flight" => connections_in_flight: Level, "Client connections open";
+    "artifact_cache_tls_handshakes_total" => tls_handshakes: Series<Handshake>, "TLS handshakes with clients, by outcome";
     "artifact_cache_responses_total" => responses: Series<(Door, Class)>, "Responses sent, by door and class of status code";
     "artifact_cache_rejected_total" => rejected: Series<Rejected>, "Requests turned away, by reason";
     "artifact_cache_catalog_size_bytes" => catalog_size: Level, "Size of the catalog on disk";

@@ -104,6 +104,7 @@ fn every_flag_sets_what_it_says() {
     let (_directory, path) =
         yaml("egress: {allow_cidrs: [10.0.0.0/8]}\nmetrics: {enabled: false}\n");
     let flags = Flags {
+        tls_self_signed: false,
         listen: Some("0.0.0.0:0".parse().unwrap()),
         metrics_listen: Some("[::1]:9".parse().unwrap()),
         data: Some("/srv".into()),

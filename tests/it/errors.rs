@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
+mod local;
+
 use std::{collections::BTreeMap, fs, time::Duration};
 
 use artifact_cache::{
@@ -32,7 +34,13 @@ fn body(error: &Error, form: &Form) -> String {
 
 /// Every kind of error, in the order of `fixtures/errors.json`.
 fn every_error() -> Vec<Error> {
-    [request_errors(), origin_errors(), own_errors()].concat()
+    [
+        request_errors(),
+        local::errors(),
+        origin_errors(),
+        own_errors(),
+    ]
+    .concat()
 }
 
 fn request_errors() -> Vec<Error> {
@@ -52,6 +60,15 @@ fn request_errors() -> Vec<Error> {
         Error::UnknownParameter { name: text("a") },
         Error::BadRequest {
             reason: text("two lengths"),
+        },
+        Error::Unauthorized {
+            reason: "a token is needed",
+        },
+        Error::ProxyUnauthorized {
+            reason: "the token has expired",
+        },
+        Error::Forbidden {
+            reason: text("the token lacks the scope fetch"),
         },
         Error::PolicyDenied { rule, what },
         Error::ProxyDisabled,

@@ -107,8 +107,9 @@ pub(crate) fn files(directory: &Path) -> Vec<PathBuf> {
 pub(crate) fn blobs(cache: &Cache) -> Vec<PathBuf> {
     cache.stats();
     let mut files = files(&cache.data().join("cache"));
-    // Beside the artifacts lies what the catalog could be rebuilt from.
-    files.retain(|path| !path.ends_with("journal.jsonl"));
+    // Beside the artifacts lies what the catalog could be rebuilt from, and their second names.
+    let view = cache.data().join("cache/sha256");
+    files.retain(|path| !path.ends_with("journal.jsonl") && path.parent() != Some(&view));
     files
 }
 

@@ -6,6 +6,7 @@
     reason = "a test stops where its assumption fails"
 )]
 
+mod access;
 mod cas;
 mod catalog;
 mod cli;
@@ -23,6 +24,8 @@ mod logs;
 mod manage;
 mod operate;
 mod range;
+mod recall;
+mod resolve;
 mod revalidate;
 mod s3_client;
 mod s3_upstream;
@@ -32,6 +35,7 @@ mod support;
 mod support_works;
 mod telemetry;
 mod tidy;
+mod tls;
 mod transfer;
 mod tunnel;
 mod upstream;

@@ -26,9 +26,13 @@ const USES: [(&str, &[&str]); 23] = [
     ("app", &["server", "stack"]),
     // Generic over the stack that it serves.
     ("server", &[]),
-    ("stack", &["api", "fleet", "proxy", "upstream", "rescue"]),
+    (
+        "stack",
+        &["access", "api", "fleet", "proxy", "upstream", "rescue"],
+    ),
     ("rescue", &["api", "upstream", "respond"]),
-    ("api", &["jobs", "respond"]),
+    ("access", &["catalog"]),
+    ("api", &["access", "jobs", "respond"]),
     ("jobs", &["store"]),
     ("fleet", &["store", "s3"]),
     ("proxy", &["respond", "upstream"]),

@@ -96,9 +96,13 @@ where
             }
             verdict => verdict,
         };
-        let step = self.judge(verdict, &stored.response).await?;
-        if matches!(step, Step::Answer(_)) {
+        let ttl = verdict.fresh_for();
+        let mut step = self.judge(verdict, &stored.response).await?;
+        if let Step::Answer(answer) = &mut step {
             self.store.count_hit(&set);
+            if ttl.is_some() {
+                self.mark_repeatable(answer, stored, ttl);
+            }
         }
         Ok(step)
     }

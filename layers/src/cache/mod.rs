@@ -42,6 +42,7 @@ mod exchange;
 mod forward;
 mod multipart;
 mod negative;
+mod repeat;
 mod rules;
 mod service;
 mod status;

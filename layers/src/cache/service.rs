@@ -83,7 +83,7 @@ where
             };
             match answer {
                 Ok(mut response) => {
-                    response.extensions_mut().insert(exchange.target);
+                    response.extensions_mut().insert(Arc::new(exchange.target));
                     Ok(response)
                 }
                 Err(source) => Err(Unanswered {

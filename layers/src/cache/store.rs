@@ -11,6 +11,7 @@ use http::HeaderMap;
 use crate::{
     body::{Body, BoxError},
     digest::Sha256,
+    extensions::Repeat,
     semantics::{cache_key::CacheKey, stored_response::StoredResponse, target_uri::TargetUri},
 };
 
@@ -109,4 +110,11 @@ pub trait Store: Clone + Send + Sync + 'static {
 
     /// Counts a hit; never waits.
     fn count_hit(&self, set: &Self::Set);
+
+    /// A way to the whole bytes of `response` of `set` for an answer that is given again, when the store
+    /// can tell that the set was not written since.
+    fn repeat(&self, set: &Self::Set, response: &StoredResponse) -> Option<Arc<dyn Repeat>> {
+        let _ = (set, response);
+        None
+    }
 }

@@ -115,11 +115,14 @@ async fn lead<S>(
         }
     };
     landing.tell(outcome.clone());
+    // Only what is still arriving can be joined: who asks again after an answer asks anew.
+    let landing = matches!(outcome, Outcome::Shared(_)).then_some(landing);
     // A leader that is gone does not need its answer.
     drop(leader.send(answer));
     if let Outcome::Shared(share) = outcome {
         stay_until_settled(share).await;
     }
+    drop(landing);
 }
 
 /// An extension of a 304: its flight can be joined as long as the leader keeps the response, which it

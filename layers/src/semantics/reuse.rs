@@ -35,6 +35,17 @@ pub enum Reuse {
     Forward(ForwardReason),
 }
 
+impl Reuse {
+    /// How much longer a response stays fresh that may be served because it is.
+    #[must_use]
+    pub const fn fresh_for(&self) -> Option<Duration> {
+        match self {
+            Self::Fresh { ttl, .. } => Some(*ttl),
+            _ => None,
+        }
+    }
+}
+
 /// What allows a stale response to be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Allowance {

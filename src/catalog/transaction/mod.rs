@@ -24,8 +24,8 @@ type Result<T, E = CatalogError> = std::result::Result<T, E>;
 
 /// A write transaction; nothing is visible or durable before [`Transaction::commit`].
 pub(super) struct Transaction<'e> {
-    tables: Tables,
-    txn: RwTxn<'e>,
+    pub(super) tables: Tables,
+    pub(super) txn: RwTxn<'e>,
     counters: Counters,
     now: SystemTime,
 }
@@ -64,6 +64,9 @@ impl<'e> Transaction<'e> {
             Change::Condemn { digests } => self.condemn(digests),
             Change::Unlinked { digests } => self.unlinked(digests),
             Change::Abandon { digest } => self.abandon(digest),
+            Change::PutToken(token) => self.put_token(token),
+            Change::RemoveToken { id } => self.remove_token(id),
+            Change::UseTokens { uses } => self.use_tokens(uses),
             Change::Reindex => self.reindex(),
         }
     }

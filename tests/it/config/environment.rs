@@ -127,11 +127,11 @@ fn a_mistyped_variable_is_refused_with_the_one_that_was_meant() {
     assert_eq!(
         problems(&variables(&[
             ("ARTIFACT_CACHE__SERVER__PROT", "1"),
-            ("ARTIFACT_CACHE__X__Y", "1")
+            ("ARTIFACT_CACHE__SOMETHING__QUITE_OTHER", "1")
         ])),
         [
             "ARTIFACT_CACHE__SERVER__PROT: unknown variable, did you mean ARTIFACT_CACHE__SERVER__PORT?",
-            "ARTIFACT_CACHE__X__Y: unknown variable",
+            "ARTIFACT_CACHE__SOMETHING__QUITE_OTHER: unknown variable",
         ],
     );
 }

@@ -85,10 +85,13 @@ impl Setup {
     fn command(&self, directory: &Path, data: &Path) -> Command {
         let mut command = program();
         command
-            .args(["serve", "--listen", "127.0.0.1:0"])
+            .arg("serve")
             .args(["--metrics-listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .current_dir(directory);
+        if !self.flags.iter().any(|flag| flag == "--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         if self.config.is_some() {
             command.arg("--config").arg(directory.join("config.yaml"));
         }
@@ -147,6 +150,15 @@ impl Cache {
     /// The listener for metrics only.
     pub(crate) fn metrics_address(&self) -> SocketAddr {
         self.process.metrics
+    }
+
+    /// A further listener, by its name in the log.
+    #[track_caller]
+    pub(crate) fn listener(&self, name: &str) -> SocketAddr {
+        let event = self
+            .trace()
+            .wait_for("listening", |event| event["listener"] == name);
+        event["address"].as_str().unwrap().parse().unwrap()
     }
 
     /// A new connection to the main listener.
@@ -239,6 +251,11 @@ impl Cache {
         self.process.end();
         let command = self.setup.command(self.directory.path(), &self.data);
         self.process = Process::spawn(command);
+    }
+
+    /// The directory in which it runs; it goes with the cache.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Changes the configuration file, for a reload or a restart.

@@ -81,9 +81,10 @@ where
         let fields = stored
             .prepared
             .get_or_init(|| self.archive_fields(&stored.response));
-        let hit = self.archive_hit(&stored.response, fields, None).await?;
-        if hit.is_some() {
+        let mut hit = self.archive_hit(&stored.response, fields, None).await?;
+        if let Some(hit) = &mut hit {
             self.store.count_hit(&set);
+            self.mark_repeatable(hit, stored, None);
         }
         Ok(hit)
     }

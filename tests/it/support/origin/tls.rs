@@ -46,6 +46,15 @@ impl Authority {
         server.unwrap().into()
     }
 
+    /// A certificate for these names and its key, both in PEM.
+    pub(crate) fn issue(&self, names: &[&str]) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+        let leaf = CertificateParams::new(names).unwrap();
+        let leaf = leaf.signed_by(&key, &self.0).unwrap();
+        (leaf.pem(), key.serialize_pem())
+    }
+
     fn leaf(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
         let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
         let key = KeyPair::generate().unwrap();

@@ -1,0 +1,77 @@
+//! What a request must be allowed to do, by what it asks for. A path that nobody knows is management:
+//! a route that is forgotten here is shut, not open.
+
+use artifact_cache_layers::extensions::{Mode, Target};
+use http::{Method, Request};
+
+use super::Scope;
+
+/// What a request needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Demand {
+    /// Nothing: health, and the pages that say how to use the cache.
+    Nothing,
+    /// A scope.
+    Scope(Scope),
+}
+
+/// What a request needs.
+pub(super) fn of<B>(request: &Request<B>) -> Demand {
+    let is_artifact = request.extensions().get::<Target>().is_some();
+    if is_artifact || request.method() == Method::CONNECT {
+        return Demand::Scope(Scope::Fetch);
+    }
+    of_path(request.method(), request.uri().path())
+}
+
+fn of_path(method: &Method, path: &str) -> Demand {
+    let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+    let by = |read, write| Demand::Scope(if reads { read } else { write });
+    if matches!(path, "/" | "/health" | "/healthz" | "/readyz" | "/setup") {
+        return Demand::Nothing;
+    }
+    match path.split('/').nth(1).unwrap_or_default() {
+        "fetch" | "cas" | "mirror" | "resolve" => Demand::Scope(Scope::Fetch),
+        "files" if *method == Method::DELETE => Demand::Scope(Scope::FilesDelete),
+        "files" | "runs" | "tokenizers" => by(Scope::FilesRead, Scope::FilesUpload),
+        "models" if path.ends_with("/promote") => Demand::Scope(Scope::RegistryPromote),
+        "models" | "registry" => by(Scope::RegistryRead, Scope::RegistryWrite),
+        _ => by(Scope::AdminRead, Scope::AdminWrite),
+    }
+}
+
+/// Whether the client speaks to a proxy, which has a field and a status of its own for credentials.
+pub(super) fn is_proxied<B>(request: &Request<B>) -> bool {
+    let is_forward = |target: &Target| target.mode == Mode::Forward;
+    request.method() == Method::CONNECT
+        || request.uri().authority().is_some() && request.extensions().get().is_some_and(is_forward)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_route_has_its_scope_and_an_unknown_one_is_management() {
+        use Scope::{AdminRead, AdminWrite, Fetch, FilesDelete, FilesRead, FilesUpload};
+        for (method, path, scope) in [
+            (Method::GET, "/fetch", Fetch),
+            (Method::GET, "/cas/sha256/00", Fetch),
+            (Method::GET, "/files/1", FilesRead),
+            (Method::POST, "/files", FilesUpload),
+            (Method::DELETE, "/files/1", FilesDelete),
+            (Method::POST, "/models/1/promote", Scope::RegistryPromote),
+            (Method::GET, "/metrics", AdminRead),
+            (Method::GET, "/api/stats", AdminRead),
+            (Method::DELETE, "/api/artifacts/1", AdminWrite),
+            (Method::POST, "/unknown", AdminWrite),
+            (Method::GET, "//health", AdminRead),
+        ] {
+            let demand = of_path(&method, path);
+            assert_eq!(demand, Demand::Scope(scope), "{method} {path}");
+        }
+        for path in ["/", "/health", "/healthz", "/readyz", "/setup"] {
+            assert_eq!(of_path(&Method::GET, path), Demand::Nothing, "{path}");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! `POST /resolve`: the URI of an artifact becomes a verified path on this machine. What is remote goes
+//! through the shared cache like every other request; what is local is checked where it lies.
+
+mod local;
+mod location;
+mod request;
+mod turns;
+
+use std::{
+    future::Future,
+    path::PathBuf,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use arc_swap::ArcSwap;
+use artifact_cache_layers::{
+    body::{Body, BoxError},
+    cache::NotFetched,
+    cause::cause_of,
+    digest::Sha256,
+    extensions::Served,
+    failure::Mismatch,
+    semantics::target_uri::TargetUri,
+};
+use http::{Method, Request, Response, StatusCode};
+use serde::Serialize;
+use tower::{Layer, Service};
+
+use self::{location::Location, request::Wanted, turns::Turns};
+use super::{answer, internal::Internal, json};
+use crate::{
+    config::{Config, resolve::Resolve as Settings},
+    error::Error,
+    store::{Store, view::Terms},
+};
+
+const PATH: &str = "/resolve";
+
+/// Answers `POST /resolve` and leaves every other path to the service inside.
+#[derive(Clone)]
+pub struct ResolveLayer(Resolver);
+
+#[derive(Clone)]
+struct Resolver {
+    store: Store,
+    config: Arc<ArcSwap<Config>>,
+    cache: Internal,
+    turns: Turns,
+}
+
+/// What a client is told of an artifact.
+#[derive(Serialize)]
+struct Resolved {
+    artifact_uri: String,
+    local_path: PathBuf,
+    sha256: String,
+    size_bytes: u64,
+    /// False exactly when bytes were downloaded for this answer.
+    cached: bool,
+}
+
+impl ResolveLayer {
+    /// Resolves from `store` by way of `cache`.
+    #[must_use]
+    pub fn new(store: Store, config: Arc<ArcSwap<Config>>, cache: Internal) -> Self {
+        Self(Resolver {
+            store,
+            config,
+            cache,
+            turns: Turns::default(),
+        })
+    }
+}
+
+impl Resolver {
+    async fn answer(self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
+        if request.method() != Method::POST {
+            return Err(Error::MethodNotAllowed { allow: "POST" }.into());
+        }
+        let document = json::read(request.into_body(), json::MAX_JSON).await?;
+        let wanted = Wanted::parse(&document)?;
+        let resolved = self.resolve(wanted).await?;
+        tracing::info!(
+            artifact_uri = resolved.artifact_uri,
+            sha256 = resolved.sha256,
+            size_bytes = resolved.size_bytes,
+            cached = resolved.cached,
+            "artifact resolved"
+        );
+        Ok(answer::json(StatusCode::OK, &resolved)?)
+    }
+
+    async fn resolve(&self, wanted: Wanted) -> Result<Resolved, BoxError> {
+        let settings = self.config.load().resolve.clone();
+        match Location::of(&wanted.artifact_uri, settings.allow_http)? {
+            Location::Remote => self.remote(wanted, &settings).await,
+            Location::Local(path) => {
+                let resolve = move || local::resolve(&path, &wanted, &settings);
+                Ok(tokio::task::spawn_blocking(resolve).await??)
+            }
+        }
+    }
+
+    async fn remote(&self, wanted: Wanted, settings: &Settings) -> Result<Resolved, BoxError> {
+        let (digest, size_bytes) = wanted.identity()?;
+        let uri = location::target(&wanted.artifact_uri)?;
+        // Whoever wants the same bytes waits and finds them, by whichever URI they came.
+        let _turn = self.turns.take(digest).await;
+        let mut cached = self.fetch(&uri, digest).await?;
+        let mut path = self.view(digest, size_bytes, settings).await?;
+        if path.is_none() && cached {
+            // What was there is damaged, and forgotten now.
+            cached = self.fetch(&uri, digest).await?;
+            path = self.view(digest, size_bytes, settings).await?;
+        }
+        Ok(Resolved {
+            artifact_uri: wanted.artifact_uri,
+            local_path: path.ok_or(Error::InsufficientStorage)?,
+            sha256: digest.to_string(),
+            size_bytes,
+            cached,
+        })
+    }
+
+    /// Brings an artifact into the store; whether it was there.
+    async fn fetch(&self, uri: &TargetUri, digest: Sha256) -> Result<bool, BoxError> {
+        let response = self.cache.get(uri, digest).await.map_err(in_its_words)?;
+        let served = response.extensions().get::<Served>().copied();
+        // The answer is verified, but its commit may be under way.
+        drop(response);
+        self.store.settle().await;
+        Ok(!matches!(
+            served,
+            Some(Served::Miss | Served::Bypass) | None
+        ))
+    }
+
+    /// The path of a blob of that length. Sound bytes of another length stay where they are.
+    async fn view(
+        &self,
+        digest: Sha256,
+        size_bytes: u64,
+        settings: &Settings,
+    ) -> Result<Option<PathBuf>, BoxError> {
+        let record = self.store.catalog().blob(&digest)?;
+        if record.is_some_and(|record| record.size_bytes != size_bytes) {
+            return Err(refused("Downloaded size mismatch").into());
+        }
+        self.store.view(digest, terms(settings)).await
+    }
+}
+
+/// The terms of a path by the settings.
+#[must_use]
+pub fn terms(settings: &Settings) -> Terms {
+    Terms {
+        lease: settings.lease_seconds.0,
+        verify_interval: settings.verify_interval.0,
+    }
+}
+
+fn refused(message: impl Into<String>) -> Error {
+    let message = message.into();
+    Error::InvalidInput { message }
+}
+
+/// Failures that the clients of this route know by other words.
+fn in_its_words(error: BoxError) -> BoxError {
+    let absent = [StatusCode::NOT_FOUND, StatusCode::GONE];
+    if cause_of::<Mismatch>(&*error).is_some() {
+        return refused("Downloaded sha256 mismatch").into();
+    }
+    match cause_of::<NotFetched>(&*error) {
+        Some(NotFetched { status, .. }) if absent.contains(status) => {
+            let message = "Artifact not found".into();
+            Error::Absent { message }.into()
+        }
+        _ => error,
+    }
+}
+
+impl<S> Layer<S> for ResolveLayer {
+    type Service = Resolve<S>;
+
+    fn layer(&self, inner: S) -> Resolve<S> {
+        let resolver = self.0.clone();
+        Resolve { inner, resolver }
+    }
+}
+
+/// The service of [`ResolveLayer`].
+#[derive(Clone)]
+pub struct Resolve<S> {
+    inner: S,
+    resolver: Resolver,
+}
+
+impl<S> Service<Request<Body>> for Resolve<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = BoxError>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        if request.uri().path() == PATH {
+            return Box::pin(self.resolver.clone().answer(request));
+        }
+        Box::pin(self.inner.call(request))
+    }
+}

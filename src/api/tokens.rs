@@ -1,0 +1,178 @@
+//! `/api/v1/tokens`: list, make and revoke access tokens. A layer before the other local routes, because
+//! it alone reads a request body.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use artifact_cache_layers::body::{Body, BoxError};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Limited};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tower::Service;
+
+use super::{ApiError, answer, timestamp::rfc3339};
+use crate::{
+    access::{Gate, Minted, NotKept, Wanted},
+    catalog::TokenRecord,
+    error::Error,
+};
+
+const PATH: &str = "/api/v1/tokens";
+/// Largest description of a token, in bytes.
+const MAX_BODY: usize = 64 << 10;
+
+/// The routes of tokens, in front of `inner`.
+#[derive(Clone)]
+pub struct Tokens<S> {
+    inner: S,
+    gate: Gate,
+}
+
+/// What a client wants to have.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    #[serde(default)]
+    name: String,
+    scopes: Vec<String>,
+    #[serde(default)]
+    targets: Vec<String>,
+    expires_in_seconds: Option<u64>,
+}
+
+impl<S> Tokens<S> {
+    /// The tokens of `gate`.
+    pub const fn new(gate: Gate, inner: S) -> Self {
+        Self { inner, gate }
+    }
+}
+
+/// The id in a path; empty for all of them, `None` for a path of somebody else.
+fn id_in(path: &str) -> Option<&str> {
+    match path.strip_prefix(PATH)? {
+        "" => Some(""),
+        rest => rest
+            .strip_prefix('/')
+            .filter(|id| !id.is_empty() && !id.contains('/')),
+    }
+}
+
+async fn respond(
+    gate: Gate,
+    id: String,
+    request: Request<Body>,
+) -> Result<Response<Body>, BoxError> {
+    match (request.method(), id.as_str()) {
+        (&Method::GET, "") => Ok(list(&gate)?),
+        (&Method::HEAD, "") => Ok(answer::without_body(list(&gate)?)),
+        (&Method::POST, "") => create(&gate, request.into_body()).await,
+        (&Method::DELETE, id) if !id.is_empty() => revoke(&gate, id).await,
+        (_, "") => Err(ApiError::MethodNotAllowed("GET, HEAD, POST").into()),
+        _ => Err(ApiError::MethodNotAllowed("DELETE").into()),
+    }
+}
+
+fn list(gate: &Gate) -> Result<Response<Body>, ApiError> {
+    let items: Vec<Value> = gate.keyring().list().iter().map(shown).collect();
+    answer::json(
+        StatusCode::OK,
+        &json!({"items": items, "next_cursor": null}),
+    )
+}
+
+async fn create(gate: &Gate, body: Body) -> Result<Response<Body>, BoxError> {
+    let body = Limited::new(body, MAX_BODY)
+        .collect()
+        .await
+        .map_err(|_| invalid("it is too large or broke off"))?;
+    let wanted: Description =
+        serde_json::from_slice(&body.to_bytes()).map_err(|error| invalid(&error.to_string()))?;
+    let wanted = Wanted {
+        name: wanted.name,
+        scopes: wanted.scopes,
+        targets: wanted.targets,
+        expires_in: wanted.expires_in_seconds.map(Duration::from_secs),
+    };
+    let created = gate.keyring().create(wanted, gate.clock().now()).await;
+    let (minted, record) = created.map_err(refused)?;
+    Ok(answer::json(
+        StatusCode::CREATED,
+        &self::created(minted, &record),
+    )?)
+}
+
+async fn revoke(gate: &Gate, id: &str) -> Result<Response<Body>, BoxError> {
+    if gate.keyring().revoke(id).await.map_err(refused)? {
+        return Ok(answer::no_content());
+    }
+    Err(Error::NotFound.into())
+}
+
+fn invalid(reason: &str) -> Error {
+    Error::UnprocessableParameter {
+        parameter: "body",
+        reason: reason.to_owned(),
+    }
+}
+
+fn refused(error: NotKept) -> BoxError {
+    let parameter = match &error {
+        NotKept::Scope(_) | NotKept::NoScope => "scopes",
+        NotKept::Reach(_) => "targets",
+        NotKept::TooLong(_) => "name",
+        NotKept::Expiry => "expires_in_seconds",
+        NotKept::TooMany => "body",
+        NotKept::Random(_) | NotKept::Catalog(_) => {
+            return ApiError::Internal(error.into()).into();
+        }
+    };
+    let reason = error.to_string();
+    Error::UnprocessableParameter { parameter, reason }.into()
+}
+
+/// A token that was just made, with its secret.
+pub fn created(minted: Minted, record: &TokenRecord) -> Value {
+    let mut value = shown(record);
+    value["token"] = minted.text.into();
+    value
+}
+
+/// What may be known of a token: everything but the secret and its digest.
+pub fn shown(token: &TokenRecord) -> Value {
+    json!({
+        "id": token.id,
+        "prefix": format!("ac_{}", token.id),
+        "name": token.name,
+        "scopes": token.scopes,
+        "targets": token.targets,
+        "created_at": rfc3339(token.created_at),
+        "expires_at": token.expires_at.map(rfc3339),
+        "last_used_at": token.last_used_at.map(rfc3339),
+    })
+}
+
+impl<S> Service<Request<Body>> for Tokens<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = BoxError>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        match id_in(request.uri().path()).map(str::to_owned) {
+            Some(id) => Box::pin(respond(self.gate.clone(), id, request)),
+            None => Box::pin(self.inner.call(request)),
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Section `files`: who may upload, read and delete files, and how large they may be.
+
+use super::{secret::Secret, setting::section, units::Size};
+
+section! {
+    /// Uploaded files and the pointers to them.
+    pub struct Files {
+        /// Keys that may upload files and set pointers. Without any, everybody may.
+        pub upload_keys: Vec<Secret> = Vec::new(),
+        /// Keys that may read files and pointers. Without any, those of `upload_keys`.
+        pub read_keys: Vec<Secret> = Vec::new(),
+        /// Keys that may delete files and pointers. Without any, those of `upload_keys`.
+        pub delete_keys: Vec<Secret> = Vec::new(),
+        /// Free space to leave on the file system; an upload that would use it gets 507.
+        pub min_free_bytes: Size = Size(1 << 30),
+        /// Largest file that is accepted; 0 means no limit but `storage.max_object_bytes`.
+        pub max_file_bytes: Size = Size(0),
+        /// Whether deleting what is not there is answered with 404 instead of 204.
+        pub delete_strict_404: bool = false,
+        /// What signed URLs are signed with, at least 16 characters. Without one, a key is made at each
+        /// start, and a restart ends the URLs given out before.
+        pub signing_key: Secret = Secret::default(),
+    }
+}
+
+/// The least length of a signing key, in bytes.
+const LEAST_KEY: usize = 16;
+
+impl Files {
+    pub(super) fn check(&self, problems: &mut super::problem::Problems) {
+        let key = self.signing_key.expose();
+        if !key.is_empty() && key.len() < LEAST_KEY {
+            problems.add(
+                "files.signing_key",
+                format!("must have at least {LEAST_KEY} characters"),
+            );
+        }
+    }
+}

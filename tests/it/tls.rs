@@ -1,0 +1,8 @@
+//! Listeners that speak TLS and HTTP/2, and who their clients are behind a load balancer.
+
+mod balancer;
+mod flood;
+mod handshake;
+mod http2;
+mod reload;
+mod support;
