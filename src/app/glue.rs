@@ -17,13 +17,7 @@ use crate::{
     config::{
         Config,
         egress::Egress,
-        environment_of_the_process,
         fetch::{OnPinMismatch, PinAlias},
-        s3::S3,
-    },
-    s3::{
-        Endpoints, InvalidEndpoint,
-        credentials::{self, Keys},
     },
     upstream::Guard,
 };
@@ -37,18 +31,6 @@ pub(super) fn egress(settings: &Egress, own: &[SocketAddr]) -> Result<EgressPoli
         allow_ports: ports(&settings.allow_ports)?,
     };
     Ok(EgressPolicy::new(rules).with_own_addresses(own))
-}
-
-/// The stores that objects are asked of. Where none is configured, it is AWS, and only keys that the
-/// environment holds outright are used: a machine's own role is nobody else's to use unasked.
-pub(super) fn stores(settings: &S3) -> Result<Endpoints, InvalidEndpoint> {
-    let environment = environment_of_the_process();
-    let keys = || credentials::of_environment(&environment);
-    let keys = || keys().map_or_else(|| Arc::new(()) as Keys, |keys| Arc::new(keys));
-    if settings.endpoints.0.is_empty() {
-        return Endpoints::aws(&settings.region, keys());
-    }
-    Endpoints::new(settings, &|_, _| keys())
 }
 
 fn patterns(texts: &[String]) -> Result<Vec<HostPattern>, BoxError> {

@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use artifact_cache_layers::body::BoxError;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{App, glue, observers::Observers};
+use super::{App, glue, observers::Observers, stores};
 use crate::{
     access::{Gate, Keyring},
     blob::{BlobOptions, BlobStore},
@@ -72,7 +72,7 @@ impl App {
     ) -> Result<Self, StartError> {
         let (clock, tasks) = (Clock::system(), TaskTracker::new());
         let stop = CancellationToken::new();
-        let stores = glue::stores(&config.s3).map_err(|error| StartError::Setting(error.into()))?;
+        let stores = stores::stores(&config, &clock).map_err(StartError::Setting)?;
         let rules = Arc::new(ArcSwap::from_pointee(glue::rules(&config, &clock, &tasks)));
         let egress = glue::egress(&config.egress, addresses).map_err(StartError::Setting)?;
         let egress = Arc::new(match stores.buckets() {

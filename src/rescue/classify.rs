@@ -17,7 +17,7 @@ use artifact_cache_layers::{
 use crate::{
     api::ApiError,
     error::{Error, Unavailable},
-    s3::NoStore,
+    s3::{NoStore, credentials::NoKeys},
     upstream::{BadRedirect, Reason, UpstreamFailure},
 };
 
@@ -171,6 +171,10 @@ fn of_upstream(chain: Chain<'_>, source_url: String) -> Option<Error> {
             reason,
             retry_after,
         });
+    }
+    if let Some(no_keys) = cause_of::<NoKeys>(chain) {
+        // Whoever was asked for keys is no origin: what became of that is not the client's to read as one.
+        return Some(Error::internal(no_keys));
     }
     let failure = cause_of::<UpstreamFailure>(chain)?;
     let reason = match failure.reason {

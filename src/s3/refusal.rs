@@ -52,11 +52,16 @@ impl Refusal {
             "InvalidAccessKeyId",
             "SignatureDoesNotMatch",
             "InvalidToken",
+            "NotSignedUp",
             "ExpiredToken",
             "RequestTimeTooSkewed",
             "TokenRefreshRequired",
         ];
-        codes.contains(&self.code.as_str()) || self.status == StatusCode::UNAUTHORIZED
+        // The answer to a HEAD has no word for it.
+        let is_wordless = self.status == StatusCode::FORBIDDEN && self.code.is_empty();
+        codes.contains(&self.code.as_str())
+            || is_wordless
+            || self.status == StatusCode::UNAUTHORIZED
     }
 
     /// Whether this machine's clock and the store's disagree by more than a signature is good for.

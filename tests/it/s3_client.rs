@@ -1,6 +1,7 @@
 //! The object store that artifacts are kept in, as library and command line use it, against a server of
 //! somebody else's making.
 
+mod credentials;
 mod library;
 mod multipart;
 

@@ -83,7 +83,7 @@ fn parts_and_heads_are_answered_as_of_any_origin() {
     cache.fetch_with(&query, &[]).assert_is(&content());
     let part = cache.fetch_with(&query, &[("Range", "bytes=100-199")]);
     assert_eq!(part.status(), 206);
-    part.assert_is(&Content::literal(content().slice(100, 200)));
+    assert_eq!(part.sha256, content().sha256_of(100, 200));
 }
 
 #[test]

@@ -1,8 +1,14 @@
 //! Where the keys of a store come from when the configuration has none.
 
+mod chain;
+mod remote;
+mod shared;
+
 use std::sync::Arc;
 
 use artifact_cache_layers::sigv4::{Credentials, Provide};
+
+pub use chain::{Chain, NoKeys};
 
 /// Something that has keys.
 pub type Keys = Arc<dyn Provide>;

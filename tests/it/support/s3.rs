@@ -46,12 +46,10 @@ impl Store {
     }
 
     fn listen(&mut self) {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
-        let listener = runtime.block_on(TcpListener::bind(self.address)).unwrap();
+        let address = self.address;
+        // Tests may have a runtime of their own, in which this one could not wait.
+        let bound = std::thread::spawn(move || bound(address)).join();
+        let (runtime, listener) = bound.unwrap();
         self.address = listener.local_addr().unwrap();
         let service = service(self.directory.path());
         let requests = self.requests.clone();
@@ -72,7 +70,8 @@ impl Store {
     /// Cuts every connection and stops listening, as a crash does.
     pub(crate) fn stop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_timeout(Duration::from_secs(10));
+            let ended = || runtime.shutdown_timeout(Duration::from_secs(10));
+            std::thread::spawn(ended).join().unwrap();
         }
     }
 
@@ -142,6 +141,16 @@ impl Drop for Store {
             runtime.shutdown_background();
         }
     }
+}
+
+fn bound(address: SocketAddr) -> (Runtime, TcpListener) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let listener = runtime.block_on(TcpListener::bind(address)).unwrap();
+    (runtime, listener)
 }
 
 fn service(directory: &Path) -> s3s::service::S3Service {
