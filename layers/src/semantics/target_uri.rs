@@ -99,12 +99,11 @@ impl TargetUri {
     /// `..`, without separators, control characters and leading or trailing spaces.
     #[must_use]
     pub fn file_name(&self) -> Option<String> {
-        let name = match &self.0.object {
-            Some(object) => object.key.rsplit('/').next()?.to_owned(),
-            None => {
-                let segment = self.0.url.path().rsplit('/').next()?;
-                String::from_utf8(percent_decoded(segment)).ok()?
-            }
+        let name = if let Some(object) = &self.0.object {
+            object.key.rsplit('/').next()?.to_owned()
+        } else {
+            let segment = self.0.url.path().rsplit('/').next()?;
+            String::from_utf8(percent_decoded(segment)).ok()?
         };
         let is_safe = !matches!(name.as_str(), "" | "." | "..")
             && name.trim() == name
