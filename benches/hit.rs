@@ -94,7 +94,7 @@ fn request(target: &str, more: &[(&'static str, &'static str)]) -> Request<Body>
         ("accept", "*/*"),
     ]);
     request.headers_mut().extend(fields(more));
-    let peer = Peer(([127, 0, 0, 1], 40_000).into());
+    let peer = Peer(([127, 0, 0, 1], 40_000).into(), None);
     request.extensions_mut().insert(peer);
     request
 }

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod mirror;
 pub mod proxy;
 pub mod rescue;
 pub mod respond;

@@ -34,6 +34,7 @@ use crate::{
     access::AccessLayer,
     api::{Api, cas::CasLayer, internal::Internal, resolve::ResolveLayer, tokens::Tokens},
     app::{App, NAME, requests::Requests},
+    mirror::MirrorLayer,
     proxy::SwitchedOff,
     rescue::Rescuer,
     telemetry::request_id::RequestIds,
@@ -52,7 +53,14 @@ pub type Edge = BoxCloneService<Request<Body>, Response<Body>, Infallible>;
 #[must_use]
 pub fn edge(app: &App) -> Edge {
     let cache = shared_cache(app);
-    let doors = [local_api(app, &cache), tunnel(app), cache, no_proxy()];
+    let mirrored = mirrored(app, &cache);
+    let doors = [
+        local_api(app, &cache),
+        tunnel(app),
+        cache,
+        no_proxy(),
+        mirrored,
+    ];
     let (config, clock) = (app.config.clone(), app.store.clock().clone());
     ServiceBuilder::new()
         .layer(BoxCloneService::layer())
@@ -63,7 +71,7 @@ pub fn edge(app: &App) -> Edge {
         .layer(RescueLayer::new(Rescuer::new(app.metrics.clone()))) // below: errors; above: only responses
         .layer(LimitLayer::new(app.config().server.max_requests)) // sheds load, streaming bodies included
         .layer(ValidateLayer::new(NAME).with_limits(app.request_limits())) // framing, fields, loops
-        .layer(TargetLayer::new(app.own_names())) // what is asked for, and by which rules
+        .layer(TargetLayer::new(app.own_names()).with_mirrors(app.mirrors.clone())) // what is asked for, and by which rules
         .layer(AccessLayer::new(app.gate.clone())) // who may do that
         .layer(CasLayer::new(app.store.clone())) // a digest is a target too
         .service(Steer::new(
@@ -72,10 +80,11 @@ pub fn edge(app: &App) -> Edge {
         ))
 }
 
-/// Which of the doors `[local_api, tunnel, shared_cache, no_proxy]` a request takes.
+/// Which of the doors `[local_api, tunnel, shared_cache, no_proxy, mirrored]` a request takes.
 fn door(request: &Request<Body>, is_proxy: bool) -> usize {
     match request.extensions().get::<Target>() {
         Some(target) if target.mode == Mode::Forward && !is_proxy => 3,
+        Some(target) if target.mode == Mode::Mirror => 4,
         Some(_) => 2,
         None if request.method() == Method::CONNECT && !is_proxy => 3,
         None if request.method() == Method::CONNECT => 1,
@@ -97,6 +106,16 @@ pub fn shared_cache(app: &App) -> Route {
         .layer(CollapseLayer::new(flights(app))) // one request to the origin per key
         .layer(TeeLayer::new(app.store.clone())) // disk and SHA-256, commit after the last byte
         .service(upstream(app))
+}
+
+/// The shared cache below prefixes of our own.
+fn mirrored(app: &App, cache: &Route) -> Route {
+    let config = app.config();
+    let public_url = config.mirror.public_url.as_deref();
+    ServiceBuilder::new()
+        .layer(BoxCloneService::layer())
+        .layer(MirrorLayer::new(app.mirrors.clone(), public_url)) // references lead back here
+        .service(cache.clone())
 }
 
 /// The only way out: redirects, retries and the dial itself are checked by the same egress rule.

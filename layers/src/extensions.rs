@@ -26,6 +26,8 @@ pub enum Mode {
     Forward,
     /// The inside of an intercepted tunnel: as `Forward`.
     Intercepted,
+    /// Below a configured prefix of our own, which stands for a base URL: as `Forward`.
+    Mirror,
     /// Asked by the program itself: as `Explicit`.
     Internal,
 }
@@ -63,9 +65,44 @@ pub struct Asked(pub std::time::SystemTime);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FinalUri(pub TargetUri);
 
-/// The client's address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer(pub std::net::SocketAddr);
+/// The client's address, and where interim responses for this request go, if its connection takes any.
+#[derive(Clone, Debug)]
+pub struct Peer(pub std::net::SocketAddr, pub Option<Interim>);
+
+/// Where interim responses (1xx) for one request go. Those that come after its final response are left
+/// out. It is part of [`Peer`] so that a request that needs none does not pay for another extension.
+#[derive(Clone)]
+pub struct Interim {
+    connection: std::sync::Arc<dyn TakeInterim>,
+    turn: u64,
+}
+
+/// A connection that takes interim responses.
+pub trait TakeInterim: Send + Sync {
+    /// Takes an interim response for the request that was given `turn`; never waits.
+    fn take(&self, turn: u64, status: http::StatusCode, fields: &http::HeaderMap);
+}
+
+impl Interim {
+    /// Interim responses for the request with this `turn` of `connection`.
+    #[must_use]
+    pub fn new(connection: std::sync::Arc<dyn TakeInterim>, turn: u64) -> Self {
+        Self { connection, turn }
+    }
+
+    /// Hands an interim response to the client.
+    pub fn send(&self, status: http::StatusCode, fields: &http::HeaderMap) {
+        self.connection.take(self.turn, status, fields);
+    }
+}
+
+impl std::fmt::Debug for Interim {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Interim")
+            .field("turn", &self.turn)
+            .finish_non_exhaustive()
+    }
+}
 
 /// On a response: a request with the same head has the same answer until then, for as long as its bytes
 /// can be had again.

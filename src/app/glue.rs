@@ -7,6 +7,7 @@ use artifact_cache_layers::{
     cache::{self, Alias, Rules},
     egress::{Denied, EgressPolicy, EgressRules, HostPattern, PortRange},
     semantics::{policy::Policy, target_uri::TargetUri},
+    target::Mirrors,
 };
 use http::HeaderValue;
 use tokio_util::task::TaskTracker;
@@ -31,6 +32,18 @@ pub(super) fn egress(settings: &Egress, own: &[SocketAddr]) -> Result<EgressPoli
         allow_ports: ports(&settings.allow_ports)?,
     };
     Ok(EgressPolicy::new(rules).with_own_addresses(own))
+}
+
+/// What stands for which origin.
+pub(super) fn mirrors(config: &Config) -> Result<Mirrors, BoxError> {
+    config.mirror.mirrors().map_err(Into::into)
+}
+
+/// The same rule for requests, which may also go to what a mirror stands for. Tunnels may not.
+pub(super) fn with_mirrors(policy: EgressPolicy, mirrors: &Mirrors) -> EgressPolicy {
+    mirrors.bases().fold(policy, |policy, base| {
+        policy.with_endpoint(base.host(), base.port())
+    })
 }
 
 fn patterns(texts: &[String]) -> Result<Vec<HostPattern>, BoxError> {
@@ -101,6 +114,10 @@ impl Guard for EgressGuard {
 
     fn check_address(&self, address: SocketAddr) -> Result<(), BoxError> {
         self.requests.check_dial(address).map_err(boxed)
+    }
+
+    fn check_resolved(&self, host: &str, address: SocketAddr) -> Result<(), BoxError> {
+        self.requests.check_resolved(host, address).map_err(boxed)
     }
 
     fn check_endpoint(&self, address: SocketAddr) -> Result<(), BoxError> {

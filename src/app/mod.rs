@@ -17,7 +17,8 @@ use std::{net::SocketAddr, sync::Arc};
 
 use arc_swap::ArcSwap;
 use artifact_cache_layers::{
-    cache::Rules, egress::EgressPolicy, hop::Pseudonym, validate::Limits as RequestLimits,
+    cache::Rules, egress::EgressPolicy, hop::Pseudonym, target::Mirrors,
+    validate::Limits as RequestLimits,
 };
 use http::uri::Authority;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -44,6 +45,8 @@ pub struct App {
     pub store: Store,
     /// The egress rule.
     pub egress: Arc<EgressPolicy>,
+    /// What `/mirror/<name>/` stands for.
+    pub mirrors: Mirrors,
     /// The way out.
     pub upstreams: Upstreams,
     /// CONNECT.

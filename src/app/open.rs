@@ -74,15 +74,17 @@ impl App {
         let stop = CancellationToken::new();
         let stores = stores::stores(&config, &clock).map_err(StartError::Setting)?;
         let rules = Arc::new(ArcSwap::from_pointee(glue::rules(&config, &clock, &tasks)));
-        let egress = glue::egress(&config.egress, addresses).map_err(StartError::Setting)?;
-        let egress = Arc::new(match stores.buckets() {
-            Some(buckets) => egress.with_buckets(buckets),
-            None => egress,
-        });
+        let mirrors = glue::mirrors(&config).map_err(StartError::Setting)?;
+        let rule = glue::egress(&config.egress, addresses).map_err(StartError::Setting)?;
+        let rule = match stores.buckets() {
+            Some(buckets) => rule.with_buckets(buckets),
+            None => rule,
+        };
+        let egress = Arc::new(glue::with_mirrors(rule.clone(), &mirrors));
         let tunnel_ports = glue::ports(&config.proxy.connect_ports).map_err(StartError::Setting)?;
         let guard = Arc::new(glue::EgressGuard {
             requests: egress.clone(),
-            tunnels: (*egress).clone().with_ports(tunnel_ports),
+            tunnels: rule.with_ports(tunnel_ports),
         });
         let observers = Arc::new(Observers::new(metrics.clone()));
         let upstreams = Upstreams::new(&config.upstream, guard)?
@@ -106,6 +108,7 @@ impl App {
             gate,
             store,
             egress,
+            mirrors,
             upstreams,
             tunnels,
             metrics,

@@ -1,10 +1,10 @@
 //! Counts, times and logs each request once it is over (`record::Recorder`).
 
-use std::{fmt::Write as _, sync::Arc};
+use std::{fmt::Write as _, net::SocketAddr, sync::Arc};
 
 use artifact_cache_layers::{
     body::{Body, BoxError},
-    extensions::{Peer, Served, Target},
+    extensions::{Mode, Peer, Served, Target},
     record::{End, Outcome, Recorder},
     share::Shared,
 };
@@ -28,7 +28,7 @@ pub struct Requests {
 
 /// What is kept of a request until it ends.
 pub struct Memo {
-    peer: Option<Peer>,
+    peer: Option<SocketAddr>,
     id: Option<HeaderValue>,
     method: Method,
     status: StatusCode,
@@ -48,7 +48,7 @@ impl Requests {
     fn asked<'a>(memo: &'a Memo, source_url: &'a str, end: &End) -> Asked<'a> {
         Asked {
             source_url,
-            client: memo.peer.map(|peer| peer.0),
+            client: memo.peer,
             request_id: memo.id.as_ref().and_then(|id| id.to_str().ok()),
             duration: end.duration,
         }
@@ -57,6 +57,7 @@ impl Requests {
     fn door(memo: &Memo) -> Door {
         match &memo.target {
             Some(target) if target.mode.is_archive() => Door::Fetch,
+            Some(target) if target.mode == Mode::Mirror => Door::Mirror,
             Some(_) => Door::Proxy,
             None if memo.method == Method::CONNECT => Door::Proxy,
             None => memo
@@ -73,7 +74,7 @@ impl Recorder for Requests {
     fn started(&self, request: &Request<Body>) -> Memo {
         let extensions = request.extensions();
         Memo {
-            peer: extensions.get::<Peer>().copied(),
+            peer: extensions.get::<Peer>().map(|peer| peer.0),
             id: extensions
                 .get::<RequestId>()
                 .map(|id| id.header_value().clone()),

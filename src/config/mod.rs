@@ -18,6 +18,7 @@ mod legacy;
 pub mod load;
 pub mod logging;
 pub mod metrics;
+pub mod mirror;
 pub mod origin;
 pub mod problem;
 pub mod proxy;
@@ -66,6 +67,8 @@ section! {
         pub proxy: proxy::Proxy = proxy::Proxy::default(),
         /// Object stores that speak the protocol of S3.
         pub s3: s3::S3 = s3::S3::default(),
+        /// Prefixes that stand for upstream base URLs.
+        pub mirror: mirror::Mirror = mirror::Mirror::default(),
         /// Verified local paths of artifacts, `POST /resolve`.
         pub resolve: resolve::Resolve = resolve::Resolve::default(),
         /// Uploaded files and pointers to them.
@@ -96,6 +99,7 @@ impl Config {
         self.egress.check(&mut problems);
         self.proxy.check(&self.egress, &mut problems);
         self.s3.check(&mut problems);
+        self.mirror.check(&mut problems);
         self.files.check(&mut problems);
         problems.into_result()
     }

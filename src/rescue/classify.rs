@@ -101,6 +101,7 @@ fn invalid_target(invalid: &InvalidTarget) -> Error {
             parameter,
             reason: fault.to_string(),
         },
+        InvalidTarget::UnknownMirror => Error::NotFound,
         InvalidTarget::MethodNotAllowed { allow } => Error::MethodNotAllowed { allow },
         other => Error::BadRequest {
             reason: other.to_string(),

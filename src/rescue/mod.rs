@@ -75,6 +75,7 @@ impl Memo {
             () if path == "/fetch" || path.starts_with("/fetch/") || path.starts_with("/cas/") => {
                 Door::Fetch
             }
+            () if path.starts_with("/mirror/") => Door::Mirror,
             () => Door::Api,
         }
     }

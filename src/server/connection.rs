@@ -10,9 +10,9 @@ use std::{
 
 use artifact_cache_layers::{
     body::{Body, BoxError},
-    extensions::Peer,
+    extensions::{Interim, Peer},
 };
-use http::{Method, Request};
+use http::{Method, Request, Version};
 use hyper::{
     body::Incoming,
     rt::{Read, Write},
@@ -75,7 +75,11 @@ impl Connection {
         let answer = self.answer(stack);
         let service = service_fn(move |request: Request<Incoming>| {
             let is_connect = request.method() == Method::CONNECT;
-            let (wire, answer) = (Arc::clone(&wire), answer(request));
+            // A client of HTTP/1.0 knows no interim responses (RFC 9110 §15.2).
+            let takes = request.version() > Version::HTTP_10;
+            let interim = wire.interims().begin();
+            let answer = answer(request, takes.then_some(interim));
+            let (wire, answer) = (Arc::clone(&wire), wire.interims().before(answer));
             async move {
                 let response = answer.await?;
                 if is_connect && response.status().is_success() {
@@ -93,7 +97,8 @@ impl Connection {
         S: Stack,
     {
         let io = Plain::new(TokioIo::new(io), self.limits.write_timeout);
-        let service = service_fn(self.answer(stack));
+        let answer = self.answer(stack);
+        let service = service_fn(move |request| answer(request, None));
         self.run(io, service).await
     }
 
@@ -108,7 +113,7 @@ impl Connection {
         let (answer, begun) = (self.answer(stack), streams.clone());
         let service = service_fn(move |request: Request<Incoming>| {
             let stream = begun.begin();
-            let answer = answer(as_http1(request, &own));
+            let answer = answer(as_http1(request, &own), None);
             async move {
                 let response = answer.await?;
                 Ok::<_, S::Error>(response.map(|body| stream.carry(body)))
@@ -151,13 +156,13 @@ impl Connection {
     fn answer<S: Stack>(
         &self,
         stack: S,
-    ) -> impl Fn(Request<Incoming>) -> Answer<S> + Send + use<S> {
-        let (peer, silence) = (Peer(self.peer), self.limits.header_timeout);
+    ) -> impl Fn(Request<Incoming>, Option<Interim>) -> Answer<S> + Send + use<S> {
+        let (peer, silence) = (self.peer, self.limits.header_timeout);
         let stack = Arc::new(Mutex::new(stack));
-        move |request| {
+        move |request, interim| {
             let mut request =
                 request.map(|incoming| Body::stream(RequestBody::new(incoming, silence)));
-            request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(Peer(peer, interim));
             Answer::new(Arc::clone(&stack), request)
         }
     }

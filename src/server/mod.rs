@@ -7,6 +7,7 @@ mod connection;
 mod descriptors;
 mod entry;
 mod http2;
+mod interim;
 mod listener;
 mod opening;
 mod plain;
@@ -106,7 +107,7 @@ pub trait Stack:
     Service<
         Request<Body>,
         Response = Response<Body>,
-        Error: Into<BoxError> + 'static,
+        Error: Into<BoxError> + Send + 'static,
         Future: Send + 'static,
     > + Clone
     + Send
@@ -118,7 +119,7 @@ impl<S> Stack for S where
     S: Service<
             Request<Body>,
             Response = Response<Body>,
-            Error: Into<BoxError> + 'static,
+            Error: Into<BoxError> + Send + 'static,
             Future: Send + 'static,
         > + Clone
         + Send

@@ -91,6 +91,8 @@ label! {
         Fetch = "fetch",
         /// The forward proxy, CONNECT included.
         Proxy = "proxy",
+        /// `/mirror`.
+        Mirror = "mirror",
         /// Everything else: management, health, metrics.
         Api = "api",
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use artifact_cache_layers::{
     body::{Body, BoxError},
     cause::cause_of,
-    extensions::Mode,
+    extensions::{Interim, Mode},
 };
 use http::{Request, Response, StatusCode};
 use http_body::Body as _;
@@ -14,16 +14,17 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
     Reason, Shared, UpstreamFailure, body::ResponseBody, circuit::Permit, destination::Destination,
-    framing, retry,
+    framing, interim, retry,
 };
 
 /// What all attempts of one request have in common.
-#[derive(Clone, Copy)]
 pub(super) struct Errand {
     pub(super) mode: Mode,
     pub(super) deadline: Instant,
     /// Whether redirects are followed.
     pub(super) follows: bool,
+    /// Where interim responses go.
+    pub(super) interim: Option<Interim>,
 }
 
 /// The same request once more, where asking twice does no harm (RFC 9110 §9.2.2) and there is no body
@@ -45,12 +46,12 @@ impl Shared {
         &self,
         mut request: Request<Body>,
         there: &Destination,
-        errand: Errand,
+        errand: &Errand,
     ) -> Result<Response<Body>, BoxError> {
         let mut tries = self.retries.begin();
         loop {
             let again = again(&request);
-            let outcome = self.attempt(request, there, errand.deadline).await;
+            let outcome = self.attempt(request, there, errand).await;
             let Some(again) = again else { return outcome };
             let verdict = retry::verdict(&outcome, errand.mode, self.clock.now());
             match tries.next(verdict) {
@@ -70,20 +71,22 @@ impl Shared {
         &self,
         request: Request<Body>,
         there: &Destination,
-        deadline: Instant,
+        errand: &Errand,
     ) -> Result<Response<Body>, BoxError> {
-        let request = self.addressed(request, there).await?;
+        let mut request = self.addressed(request, there).await?;
+        interim::forward(&mut request, errand.interim.clone());
         let uri = &there.origin;
         let sent = Instant::now();
         let permit = self.circuits.admit(uri, sent)?;
-        let outcome = match timeout_at(deadline, there.pool.request(request)).await {
+        let outcome = match timeout_at(errand.deadline, there.pool.request(request)).await {
             Ok(outcome) => outcome.map_err(UpstreamFailure::of),
             Err(elapsed) => Err(UpstreamFailure::caused(Reason::Timeout, elapsed).into()),
         };
         settle(permit, &outcome);
         self.observe.asked(uri, end(&outcome), sent.elapsed());
         let response = outcome?;
-        framing::check(&response).map_err(|bad| UpstreamFailure::caused(Reason::Invalid, bad))?;
+        framing::check(&response, errand.mode)
+            .map_err(|bad| UpstreamFailure::caused(Reason::Invalid, bad))?;
         Ok(response.map(|incoming| Body::stream(ResponseBody::new(incoming, self.body))))
     }
 }

@@ -92,7 +92,7 @@ impl Dialer {
         let addresses = alternate(&addresses);
         let addresses = addresses.map(|address| SocketAddr::new(address, port));
         addresses
-            .map(|address| self.guard.check_address(address).map(|()| address))
+            .map(|address| self.guard.check_resolved(host, address).map(|()| address))
             .collect()
     }
 }

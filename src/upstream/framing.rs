@@ -1,5 +1,6 @@
 //! Which heads of responses leave it open where their body ends (RFC 9112 §6.3).
 
+use artifact_cache_layers::extensions::Mode;
 use http::{
     HeaderMap, Response, StatusCode,
     header::{CONTENT_LENGTH, TRANSFER_ENCODING},
@@ -11,7 +12,7 @@ pub enum BadFraming {
     /// More than one length, or one that is no number.
     #[error("the Content-Length is repeated or not a number")]
     ContentLength,
-    /// A transfer coding that is not exactly `chunked`.
+    /// A transfer coding that is neither `chunked` nor unheard of.
     #[error("the Transfer-Encoding is not `chunked`")]
     TransferEncoding,
     /// A change of protocol that nobody asked for.
@@ -25,11 +26,18 @@ pub enum BadFraming {
 /// "A sender MUST NOT send a Content-Length header field in any message that contains a
 /// Transfer-Encoding header field." (§6.2) hyper reads such messages by the Transfer-Encoding; the
 /// next reader may not, so nothing of the kind is taken.
-pub(super) fn check<B>(response: &Response<B>) -> Result<(), BadFraming> {
+///
+/// A coding of a name that nobody registered is let through where an origin's word counts: the body
+/// then ends with the connection (§6.3), so its end is not in doubt, and there is nothing that anybody
+/// could decode.
+pub(super) fn check<B>(response: &Response<B>, mode: Mode) -> Result<(), BadFraming> {
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return Err(BadFraming::Switched);
     }
-    check_fields(response.headers())
+    match check_fields(response.headers()) {
+        Err(BadFraming::TransferEncoding) if is_unheard_of(response.headers(), mode) => Ok(()),
+        checked => checked,
+    }
 }
 
 fn check_fields(fields: &HeaderMap) -> Result<(), BadFraming> {
@@ -49,6 +57,22 @@ fn check_fields(fields: &HeaderMap) -> Result<(), BadFraming> {
     }
     Ok(())
 }
+
+/// Whether the only transfer coding is a plain word that stands for none and resembles none.
+fn is_unheard_of(fields: &HeaderMap, mode: Mode) -> bool {
+    let mut codings = fields.get_all(TRANSFER_ENCODING).iter();
+    let (coding, second) = (codings.next(), codings.next());
+    let word = coding.map(|coding| coding.as_bytes().to_ascii_lowercase());
+    let (Some(word), None, false) = (word, second, mode.is_archive()) else {
+        return false;
+    };
+    let is_word = !word.is_empty() && word.iter().all(u8::is_ascii_alphanumeric);
+    let text = String::from_utf8_lossy(&word);
+    is_word && !KNOWN.iter().any(|known| text.contains(known))
+}
+
+/// The codings of RFC 9112 §7, and the one that RFC 7230 withdrew.
+const KNOWN: [&str; 5] = ["chunk", "compress", "deflate", "gzip", "identity"];
 
 #[cfg(test)]
 mod tests {
@@ -80,6 +104,31 @@ mod tests {
         }
         let both = [("content-length", "5"), ("transfer-encoding", "chunked")];
         assert_eq!(checked(&both), Err(BadFraming::Both));
+    }
+
+    #[test]
+    fn only_a_coding_nobody_knows_leaves_the_body_to_the_end_of_the_connection() {
+        let check = |coding: &str, mode| {
+            let response = Response::builder().header("transfer-encoding", coding);
+            super::check(&response.body(()).unwrap(), mode)
+        };
+        assert_eq!(check("quux", Mode::Forward), Ok(()));
+        assert_eq!(
+            check("quux", Mode::Explicit),
+            Err(BadFraming::TransferEncoding)
+        );
+        for coding in [
+            "xchunked",
+            "gzip",
+            "identity",
+            "quux, chunked",
+            "quux;q=1",
+            "",
+            "x-y",
+        ] {
+            let refused = check(coding, Mode::Forward);
+            assert_eq!(refused, Err(BadFraming::TransferEncoding), "{coding:?}");
+        }
     }
 
     #[test]

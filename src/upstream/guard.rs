@@ -26,6 +26,15 @@ pub trait Guard: Send + Sync {
     /// When it may not.
     fn check_address(&self, address: SocketAddr) -> Result<(), BoxError>;
 
+    /// May this address be dialled for `host`? A host that the configuration names may be allowed
+    /// addresses that others are not.
+    ///
+    /// # Errors
+    /// When it may not.
+    fn check_resolved(&self, _host: &str, address: SocketAddr) -> Result<(), BoxError> {
+        self.check_address(address)
+    }
+
     /// May this address be dialled for a store that the configuration names? Being named is leave
     /// enough, but for what no configuration opens.
     ///

@@ -11,6 +11,7 @@ mod explain;
 mod failure;
 mod framing;
 mod guard;
+mod interim;
 mod names;
 mod observe;
 mod redirect;
@@ -28,7 +29,7 @@ use std::{
 
 use artifact_cache_layers::{
     body::{Body, BoxError},
-    extensions::{FinalUri, Target},
+    extensions::{FinalUri, Peer, Target},
 };
 use http::{HeaderValue, Request, Response};
 use tokio::time::Instant;
@@ -199,7 +200,9 @@ impl Shared {
         let extensions = request.extensions_mut();
         let operation = extensions.remove::<Operation>();
         let target = extensions.remove::<Target>().ok_or(NoTarget)?;
+        let peer = extensions.get::<Peer>();
         let errand = Errand {
+            interim: peer.and_then(|peer| peer.1.clone()),
             mode: target.mode,
             deadline: Instant::now() + self.head_timeout,
             follows: target.mode.is_archive() && request.method().is_safe(),
@@ -220,7 +223,7 @@ impl Shared {
         let mut last = target.uri.clone();
         loop {
             let again = attempt::again(&request);
-            let mut response = self.attempts(request, &here, errand).await?;
+            let mut response = self.attempts(request, &here, &errand).await?;
             let next = if errand.follows {
                 itinerary.next(&response)?
             } else {

@@ -2,6 +2,7 @@
 
 mod failures;
 mod fields;
+mod interim;
 mod methods;
 mod shared;
 mod streaming;

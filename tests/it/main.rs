@@ -22,6 +22,7 @@ mod fsck;
 mod invalidate;
 mod logs;
 mod manage;
+mod mirror;
 mod operate;
 mod range;
 mod recall;

@@ -28,12 +28,16 @@ const USES: [(&str, &[&str]); 24] = [
     ("server", &[]),
     (
         "stack",
-        &["access", "api", "fleet", "proxy", "upstream", "rescue"],
+        &[
+            "access", "api", "fleet", "mirror", "proxy", "upstream", "rescue",
+        ],
     ),
     ("rescue", &["api", "upstream", "respond"]),
     ("access", &["catalog"]),
     ("api", &["access", "jobs", "respond"]),
     ("jobs", &["store"]),
+    // Translates what the layers answered; it needs no part of the product.
+    ("mirror", &[]),
     ("fleet", &["store", "s3"]),
     ("proxy", &["respond", "upstream"]),
     ("upstream", &["s3"]),

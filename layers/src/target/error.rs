@@ -36,6 +36,8 @@ pub enum InvalidTarget {
         /// What is wrong with it.
         fault: Fault,
     },
+    /// A mirror's path with a name that is not configured.
+    UnknownMirror,
     /// A request inside a tunnel that names another origin than the tunnel (RFC 9110 §7.4).
     Misdirected {
         /// The authority that the tunnel was opened for.
@@ -63,6 +65,8 @@ pub enum Fault {
     Digest(InvalidDigest),
     /// The `sha256` parameter and the URL's fragment name different digests.
     ConflictingPins,
+    /// Dot segments that lead out of a mirror's base URL.
+    OutOfBase,
     /// A delivery mode that does not exist.
     Mode,
 }
@@ -83,6 +87,7 @@ impl fmt::Display for InvalidTarget {
             }
             Self::MethodNotAllowed { allow } => write!(f, "only {allow} can fetch"),
             Self::AbsoluteForm { fault } => write!(f, "invalid request target: {fault}"),
+            Self::UnknownMirror => f.write_str("no mirror of this name is configured"),
             Self::Misdirected { tunnel } => {
                 write!(
                     f,
@@ -115,6 +120,7 @@ impl fmt::Display for Fault {
             Self::ConflictingPins => {
                 f.write_str("it names another digest than the fragment of the URL")
             }
+            Self::OutOfBase => f.write_str("it leads out of the mirror's base URL"),
             Self::Mode => f.write_str("expected `spool` or `stream`"),
         }
     }

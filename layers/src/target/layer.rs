@@ -3,12 +3,13 @@
 use http::uri::Authority;
 use tower_layer::Layer;
 
-use super::{names::OwnNames, service::TargetService};
+use super::{mirrors::Mirrors, names::OwnNames, service::TargetService};
 
 /// Gives each request its target. See the [module docs](crate::target) for an example.
 #[derive(Clone, Debug)]
 pub struct TargetLayer {
     own: OwnNames,
+    mirrors: Mirrors,
 }
 
 impl TargetLayer {
@@ -18,7 +19,14 @@ impl TargetLayer {
     pub fn new(own_names: impl IntoIterator<Item = Authority>) -> Self {
         Self {
             own: OwnNames::new(own_names),
+            mirrors: Mirrors::default(),
         }
+    }
+
+    /// Serves these mirrors.
+    #[must_use]
+    pub fn with_mirrors(self, mirrors: Mirrors) -> Self {
+        Self { mirrors, ..self }
     }
 }
 
@@ -26,6 +34,6 @@ impl<S> Layer<S> for TargetLayer {
     type Service = TargetService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        TargetService::new(inner, self.own.clone())
+        TargetService::new(inner, self.own.clone(), self.mirrors.clone())
     }
 }

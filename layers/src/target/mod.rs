@@ -1,6 +1,6 @@
 //! Turns what a request line says into a [`Target`] that every layer inside reads.
 //!
-//! A request may name its resource in four ways, and only this layer knows them:
+//! A request may name its resource in five ways, and only this layer knows them:
 //!
 //! | Request line | What it becomes |
 //! |---|---|
@@ -8,6 +8,7 @@
 //! | `GET /fetch/https/host/path?query` | [`Mode::Explicit`], the URL byte for byte |
 //! | `GET http://host/path` (RFC 9112 §3.2.2) | [`Mode::Forward`] |
 //! | `GET /path` inside a tunnel, see [`Intercepted`] | [`Mode::Intercepted`] |
+//! | `GET /mirror/<name>/path`, see [`Mirrors`] | [`Mode::Mirror`], below the name's base URL |
 //! | anything else | passed on untouched: a local route, `CONNECT`, `OPTIONS *` |
 //!
 //! An absolute form that names one of our own listeners is a local request in other words; it is
@@ -42,11 +43,13 @@
 //! [`Target`]: crate::extensions::Target
 //! [`Mode::Explicit`]: crate::extensions::Mode::Explicit
 //! [`Mode::Forward`]: crate::extensions::Mode::Forward
+//! [`Mode::Mirror`]: crate::extensions::Mode::Mirror
 //! [`Mode::Intercepted`]: crate::extensions::Mode::Intercepted
 
 mod error;
 mod explicit;
 mod layer;
+mod mirrors;
 mod names;
 mod parameters;
 mod resolve;
@@ -54,6 +57,7 @@ mod service;
 
 pub use error::{Fault, InvalidTarget};
 pub use layer::TargetLayer;
+pub use mirrors::{InvalidMirror, Mirrors};
 pub use service::TargetService;
 
 /// Says that a request came out of an intercepted tunnel, and where that tunnel was to lead.

@@ -10,6 +10,7 @@ use super::{
     Intercepted,
     error::{Fault, InvalidTarget},
     explicit,
+    mirrors::Mirrors,
     names::OwnNames,
 };
 use crate::{
@@ -22,6 +23,7 @@ use crate::{
 pub(super) fn resolve(
     request: &mut Request<Body>,
     own: &OwnNames,
+    mirrors: &Mirrors,
 ) -> Result<Option<Target>, InvalidTarget> {
     if request.method() == Method::CONNECT {
         return Ok(None);
@@ -35,6 +37,9 @@ pub(super) fn resolve(
             return Ok(Some(of(uri, Mode::Forward)));
         }
         to_origin_form(request, &authority);
+    }
+    if let Some(uri) = mirrors.resolve(request.uri())? {
+        return Ok(Some(of(uri, Mode::Mirror)));
     }
     explicit::resolve(request.method(), request.uri())
 }

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::{names::OwnNames, resolve::resolve};
+use super::{mirrors::Mirrors, names::OwnNames, resolve::resolve};
 use crate::{
     body::{Body, BoxError},
     guarded::Guarded,
@@ -16,11 +16,16 @@ use crate::{
 pub struct TargetService<S> {
     inner: S,
     own: OwnNames,
+    mirrors: Mirrors,
 }
 
 impl<S> TargetService<S> {
-    pub(super) fn new(inner: S, own: OwnNames) -> Self {
-        Self { inner, own }
+    pub(super) fn new(inner: S, own: OwnNames, mirrors: Mirrors) -> Self {
+        Self {
+            inner,
+            own,
+            mirrors,
+        }
     }
 }
 
@@ -38,7 +43,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        match resolve(&mut request, &self.own) {
+        match resolve(&mut request, &self.own, &self.mirrors) {
             Ok(Some(target)) => {
                 request.extensions_mut().insert(target);
                 Guarded::passed(self.inner.call(request))

@@ -180,9 +180,10 @@ impl Write for Socket {
     }
 
     /// hyper flushes only when everything that it queued has been written.
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.wire.flushed();
-        Poll::Ready(Ok(()))
+        let interims = Arc::clone(self.wire.interims());
+        interims.poll_write(cx, |cx, bytes| self.poll_send(cx, &[IoSlice::new(bytes)]))
     }
 
     /// An orderly close would make a response that stopped short look complete: it is reset instead.

@@ -17,6 +17,7 @@ use super::{
     address_range::{AddressRange, SLOTS},
     data::Window,
 };
+use crate::server::interim::Interims;
 
 /// The file windows that are queued on a connection, and whether a response is on its way.
 ///
@@ -25,6 +26,7 @@ pub(in crate::server) struct Wire {
     range: Option<AddressRange>,
     slots: Mutex<[Option<Slot>; SLOTS]>,
     progress: AtomicU8,
+    interims: Arc<Interims>,
 }
 
 /// The file bytes that a slot's window stands for.
@@ -57,7 +59,13 @@ impl Wire {
             range: sendfile.then(AddressRange::reserved).flatten(),
             slots: Mutex::new([const { None }; SLOTS]),
             progress: AtomicU8::new(IDLE),
+            interims: Arc::default(),
         }
+    }
+
+    /// The interim responses of this connection.
+    pub(in crate::server) fn interims(&self) -> &Arc<Interims> {
+        &self.interims
     }
 
     /// Puts the body of `response` on this connection.
