@@ -76,10 +76,7 @@ impl App {
         let rules = Arc::new(ArcSwap::from_pointee(glue::rules(&config, &clock, &tasks)));
         let mirrors = glue::mirrors(&config).map_err(StartError::Setting)?;
         let rule = glue::egress(&config.egress, addresses).map_err(StartError::Setting)?;
-        let rule = match stores.buckets() {
-            Some(buckets) => rule.with_buckets(buckets),
-            None => rule,
-        };
+        let rule = stores::with_buckets(rule, &stores);
         let egress = Arc::new(glue::with_mirrors(rule.clone(), &mirrors));
         let tunnel_ports = glue::ports(&config.proxy.connect_ports).map_err(StartError::Setting)?;
         let guard = Arc::new(glue::EgressGuard {
@@ -91,14 +88,7 @@ impl App {
             .observed_by(observers.clone())
             .timed_by(clock.clone())
             .with_stores(&config.upstream, &config.s3, stores)?;
-        let tunnels = Tunnel::new(
-            &config.proxy,
-            upstreams.dialer(),
-            tasks.clone(),
-            stop.clone(),
-        )
-        .map_err(|error| StartError::Setting(error.into()))?
-        .observed_by(observers);
+        let tunnels = open_tunnels(&config, &upstreams, &tasks, &stop)?.observed_by(observers);
         let store = open_store(&config, &clock, &rules, &metrics, &tasks)?;
         let keyring = Keyring::open(store.catalog().clone())?;
         let gate = Gate::new(config.auth.clone(), keyring, clock);
@@ -117,6 +107,17 @@ impl App {
             addresses: addresses.into(),
         })
     }
+}
+
+fn open_tunnels(
+    config: &Config,
+    upstreams: &Upstreams,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> Result<Tunnel, StartError> {
+    let dialer = upstreams.dialer();
+    Tunnel::new(&config.proxy, dialer, tasks.clone(), stop.clone())
+        .map_err(|error| StartError::Setting(error.into()))
 }
 
 fn open_store(

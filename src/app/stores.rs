@@ -2,7 +2,9 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use artifact_cache_layers::{body::BoxError, semantics::target_uri::TargetUri};
+use artifact_cache_layers::{
+    body::BoxError, egress::EgressPolicy, semantics::target_uri::TargetUri,
+};
 use tower::util::BoxCloneSyncService;
 
 use crate::{
@@ -38,6 +40,14 @@ pub(super) fn stores(config: &Config, clock: &Clock) -> Result<Endpoints, BoxErr
         ))
     };
     Ok(Endpoints::new(&config.s3, &keys)?)
+}
+
+/// The egress rule with the buckets of the stores: what no store has is not asked for.
+pub(super) fn with_buckets(rule: EgressPolicy, stores: &Endpoints) -> EgressPolicy {
+    match stores.buckets() {
+        Some(buckets) => rule.with_buckets(buckets),
+        None => rule,
+    }
 }
 
 /// The way to services that give out keys. They are this machine's own, at addresses that are closed to

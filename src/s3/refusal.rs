@@ -82,7 +82,7 @@ impl Refusal {
             text += " (the clock of this machine or of the store is wrong)";
         }
         if let Some(region) = &self.region {
-            text += &format!(" (the region of the bucket is {region})");
+            text = format!("{text} (the region of the bucket is {region})");
         }
         text
     }

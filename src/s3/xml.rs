@@ -39,16 +39,10 @@ pub(super) fn unescaped(text: &str) -> String {
         plain.push_str(&rest[..at]);
         rest = &rest[at..];
         let end = rest.find(';').filter(|end| *end <= 10);
-        match end.and_then(|end| Some((character(&rest[1..end])?, end))) {
-            Some((character, end)) => {
-                plain.push(character);
-                rest = &rest[end + 1..];
-            }
-            None => {
-                plain.push('&');
-                rest = &rest[1..];
-            }
-        }
+        let known = end.and_then(|end| Some((character(&rest[1..end])?, end)));
+        let (character, end) = known.unwrap_or(('&', 0));
+        plain.push(character);
+        rest = &rest[end + 1..];
     }
     plain + rest
 }

@@ -142,27 +142,25 @@ impl Shared {
         next: &TargetUri,
         region: Option<String>,
     ) -> Result<Destination, BoxError> {
-        let signing = here.signing;
-        match signing.filter(|signing| signing.endpoint.covers(&next.to_uri())) {
-            Some(Signing {
-                endpoint, payload, ..
-            }) => {
-                let address = next.to_uri();
-                let mut there = self.store(Operation {
-                    endpoint,
-                    address,
-                    payload,
-                })?;
-                if let Some(signing) = &mut there.signing {
-                    signing.region = region;
-                }
-                Ok(there)
-            }
-            None => {
-                self.guard.check_uri(next)?;
-                Ok(self.origin(next.clone()))
-            }
+        let own = here
+            .signing
+            .filter(|signing| signing.endpoint.covers(&next.to_uri()));
+        let Some(Signing {
+            endpoint, payload, ..
+        }) = own
+        else {
+            self.guard.check_uri(next)?;
+            return Ok(self.origin(next.clone()));
+        };
+        let mut there = self.store(Operation {
+            endpoint,
+            address: next.to_uri(),
+            payload,
+        })?;
+        if let Some(signing) = &mut there.signing {
+            signing.region = region;
         }
+        Ok(there)
     }
 
     /// The request as it goes to `there`: what is connected to, what `Host` says and what is signed are

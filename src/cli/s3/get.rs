@@ -17,8 +17,7 @@ use crate::{
 /// Arguments of `s3 get`.
 #[derive(Args, Debug)]
 pub(super) struct Get {
-    /// s3://bucket/key, bucket/key or key
-    #[arg(value_name = "NAME")]
+    #[arg(help = "s3://bucket/key, bucket/key or key", value_name = "NAME")]
     name: String,
     /// File or directory to write [default: named as the key, here]
     #[arg(value_name = "FILE")]
@@ -28,8 +27,7 @@ pub(super) struct Get {
 /// Arguments of `s3 exists`.
 #[derive(Args, Debug)]
 pub(super) struct Exists {
-    /// s3://bucket/key, bucket/key or key
-    #[arg(value_name = "NAME")]
+    #[arg(help = "s3://bucket/key, bucket/key or key", value_name = "NAME")]
     name: String,
     /// Fail with 1 or 3 when the store cannot be asked, instead of saying that there is nothing
     #[arg(long)]

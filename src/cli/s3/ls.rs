@@ -15,8 +15,11 @@ use crate::{
 /// Arguments of `s3 ls`.
 #[derive(Args, Debug)]
 pub(super) struct Ls {
-    /// Where keys begin: s3://bucket/prefix, bucket/prefix or prefix [default: the whole default bucket]
-    #[arg(value_name = "PREFIX", default_value = "")]
+    #[arg(
+        help = "Where keys begin: s3://bucket/prefix, bucket/prefix or prefix [default: the whole default bucket]",
+        value_name = "PREFIX",
+        default_value = ""
+    )]
     prefix: String,
 }
 

@@ -32,17 +32,31 @@ pub(super) struct S3 {
 /// Which store, beside the environment.
 #[derive(Args, Debug)]
 struct Store {
-    /// URL of the store [env: ARTIFACTS_ENDPOINT; default: AWS]
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(
+        help = "URL of the store [env: ARTIFACTS_ENDPOINT; default: AWS]",
+        long,
+        global = true,
+        value_name = "URL"
+    )]
     endpoint: Option<String>,
-    /// Region that requests are signed for [env: ARTIFACTS_REGION]
-    #[arg(long, global = true)]
+    #[arg(
+        help = "Region that requests are signed for [env: ARTIFACTS_REGION]",
+        long,
+        global = true
+    )]
     region: Option<String>,
-    /// Bucket of names that have none [env: ARTIFACTS_BUCKET]
-    #[arg(long, global = true)]
+    #[arg(
+        help = "Bucket of names that have none [env: ARTIFACTS_BUCKET]",
+        long,
+        global = true
+    )]
     bucket: Option<String>,
-    /// PEM file of further trusted authorities [env: ARTIFACTS_CA_FILE]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(
+        help = "PEM file of further trusted authorities [env: ARTIFACTS_CA_FILE]",
+        long,
+        global = true,
+        value_name = "FILE"
+    )]
     ca_file: Option<PathBuf>,
     /// Say which bucket and key a name means
     #[arg(short, long, global = true)]

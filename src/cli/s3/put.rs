@@ -20,8 +20,10 @@ pub(super) struct Put {
     /// File to upload
     #[arg(value_name = "FILE")]
     path: PathBuf,
-    /// s3://bucket/key, bucket/key or key; what ends in / is followed by the name of the file
-    #[arg(value_name = "NAME")]
+    #[arg(
+        help = "s3://bucket/key, bucket/key or key; what ends in / is followed by the name of the file",
+        value_name = "NAME"
+    )]
     name: String,
     /// Word that goes along with it, as NAME=VALUE; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = word)]
@@ -31,8 +33,7 @@ pub(super) struct Put {
 /// Arguments of `s3 rm`.
 #[derive(Args, Debug)]
 pub(super) struct Rm {
-    /// s3://bucket/key, bucket/key or key
-    #[arg(value_name = "NAME")]
+    #[arg(help = "s3://bucket/key, bucket/key or key", value_name = "NAME")]
     name: String,
 }
 

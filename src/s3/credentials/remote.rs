@@ -97,7 +97,7 @@ impl Remote {
         of_json(&text).map(Some)
     }
 
-    /// The keys of the role of this instance (IMDSv2); none where there is no such service.
+    /// The keys of the role of this instance (`IMDSv2`); none where there is no such service.
     pub(super) async fn instance(&self) -> Result<Option<Credentials>, BoxError> {
         let off = self.variable("AWS_EC2_METADATA_DISABLED");
         if off.is_some_and(|word| word.eq_ignore_ascii_case("true")) {
@@ -116,10 +116,9 @@ impl Remote {
             HeaderMap::from_iter([life]),
             String::new(),
         );
-        let token = match tokio::time::timeout(INSTANCE, token).await {
-            Ok(Ok(token)) => token,
-            // Most machines are no instances.
-            _ => return Ok(None),
+        // Most machines are no instances.
+        let Ok(Ok(token)) = tokio::time::timeout(INSTANCE, token).await else {
+            return Ok(None);
         };
         let token = HeaderValue::from_str(token.trim())?;
         let name = HeaderName::from_static("x-aws-ec2-metadata-token");

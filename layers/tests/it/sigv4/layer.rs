@@ -13,7 +13,7 @@ use tower::{Layer as _, ServiceExt as _, service_fn};
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 fn now() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(1_440_938_160)
+    SystemTime::UNIX_EPOCH + Duration::from_mins(24_015_636)
 }
 
 fn keys() -> Credentials {

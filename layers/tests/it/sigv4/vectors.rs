@@ -1,4 +1,4 @@
-//! The published SigV4 test suite, as the crate aws-sigv4 ships it, through our signer. The suite is
+//! The published test suite of `SigV4`, as the crate aws-sigv4 ships it, through our signer. The suite is
 //! read where cargo keeps that crate, so that no copy of it grows old.
 
 use std::{
@@ -143,7 +143,7 @@ impl Vector {
 
     fn at(&self) -> SystemTime {
         assert_eq!(self.text("timestamp"), "2015-08-30T12:36:00Z");
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_440_938_160)
+        SystemTime::UNIX_EPOCH + Duration::from_mins(24_015_636)
     }
 }
 
@@ -158,8 +158,8 @@ fn every_header_signature_of_the_suite_is_ours() {
             Payload::Digest(Sha256::of(&vector.body))
         };
         let (credentials, signer, at) = (vector.credentials(), vector.signer(), vector.at());
-        let signed = signer.sign(&mut vector.request, &credentials, payload, at);
-        signed.unwrap();
+        let outcome = signer.sign(&mut vector.request, &credentials, payload, at);
+        outcome.unwrap();
         let authorization = vector.request.headers()["authorization"].to_str().unwrap();
         let expected = format!("Signature={}", vector.expected("header-signature.txt"));
         assert!(
