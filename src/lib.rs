@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config;
 pub mod error;
 pub mod mirror;
+pub mod pace;
 pub mod proxy;
 pub mod rescue;
 pub mod respond;

@@ -32,8 +32,11 @@ use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 use self::rarely::Rarely;
 use crate::{
     access::AccessLayer,
-    api::{Api, cas::CasLayer, internal::Internal, resolve::ResolveLayer, tokens::Tokens},
-    app::{App, NAME, requests::Requests},
+    api::{
+        Api, cas::CasLayer, files::FilesLayer, internal::Internal, resolve::ResolveLayer,
+        tokens::Tokens,
+    },
+    app::{App, requests::Requests},
     mirror::MirrorLayer,
     proxy::SwitchedOff,
     rescue::Rescuer,
@@ -70,7 +73,7 @@ pub fn edge(app: &App) -> Edge {
         .layer(RecallLayer::new(move || clock.now())) // a hit of this second, to the same head: what follows is not asked
         .layer(RescueLayer::new(Rescuer::new(app.metrics.clone()))) // below: errors; above: only responses
         .layer(LimitLayer::new(app.config().server.max_requests)) // sheds load, streaming bodies included
-        .layer(ValidateLayer::new(NAME).with_limits(app.request_limits())) // framing, fields, loops
+        .layer(ValidateLayer::new(app.pseudonym().as_ref()).with_limits(app.request_limits())) // framing, fields, loops
         .layer(TargetLayer::new(app.own_names()).with_mirrors(app.mirrors.clone())) // what is asked for, and by which rules
         .layer(AccessLayer::new(app.gate.clone())) // who may do that
         .layer(CasLayer::new(app.store.clone())) // a digest is a target too
@@ -132,7 +135,7 @@ pub fn alone(app: &App, service: Route) -> Edge {
     ServiceBuilder::new()
         .layer(BoxCloneService::layer())
         .layer(RescueLayer::new(Rescuer::new(app.metrics.clone())))
-        .layer(ValidateLayer::new(NAME).with_limits(app.request_limits()))
+        .layer(ValidateLayer::new(app.pseudonym().as_ref()).with_limits(app.request_limits()))
         .service(service)
 }
 
@@ -143,7 +146,8 @@ fn local_api(app: &App, cache: &Route) -> Route {
     ServiceBuilder::new()
         .layer(BoxCloneService::layer())
         .layer(Rarely::layer()) // a connection that never asks pays for none of it
-        .layer(ResolveLayer::new(store, config, cache))
+        .layer(ResolveLayer::new(store.clone(), config.clone(), cache))
+        .layer(FilesLayer::new(store, config))
         .service(Tokens::new(app.gate.clone(), Api::new(app.clone())))
 }
 

@@ -3,7 +3,7 @@
 //! one form that every package manager can send.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 
 use super::token::{Presented, is_marked};
 
@@ -45,6 +45,27 @@ pub(super) fn of_own_route(fields: &mut HeaderMap) -> Carried {
     fields.remove(header::AUTHORIZATION);
     let token = token.as_deref().map(Presented::read);
     token.map_or(Carried::Unreadable, carried)
+}
+
+/// Whether a request to one of our own routes carries credentials, and they are no token: a key of the
+/// route's own, or a signature.
+pub(super) fn is_foreign<B>(request: &Request<B>) -> bool {
+    let fields = request.headers();
+    let is_foreign = |text: &str| !is_marked(text.trim());
+    let key = fields.get(X_API_KEY).map(HeaderValue::to_str);
+    let bearer = || {
+        let value = fields.get(header::AUTHORIZATION)?.to_str().ok()?;
+        let (scheme, token) = value.trim().split_once(' ')?;
+        Some(scheme.eq_ignore_ascii_case("bearer") && is_foreign(token))
+    };
+    let is_signed = || {
+        let query = request.uri().query().unwrap_or_default();
+        query.split('&').any(|pair| pair.starts_with("signature="))
+    };
+    match key {
+        Some(key) => key.is_ok_and(is_foreign),
+        None => bearer().unwrap_or(false) || is_signed(),
+    }
 }
 
 fn carried(read: Result<Presented, super::InvalidToken>) -> Carried {

@@ -32,12 +32,23 @@ fn of_path(method: &Method, path: &str) -> Demand {
     }
     match path.split('/').nth(1).unwrap_or_default() {
         "fetch" | "cas" | "mirror" | "resolve" => Demand::Scope(Scope::Fetch),
+        // What is to be signed decides; the route asks for that.
+        "files:sign" => Demand::Nothing,
         "files" if *method == Method::DELETE => Demand::Scope(Scope::FilesDelete),
         "files" | "runs" | "tokenizers" => by(Scope::FilesRead, Scope::FilesUpload),
         "models" if path.ends_with("/promote") => Demand::Scope(Scope::RegistryPromote),
         "models" | "registry" => by(Scope::RegistryRead, Scope::RegistryWrite),
         _ => by(Scope::AdminRead, Scope::AdminWrite),
     }
+}
+
+/// Whether a route has keys of its own beside tokens. Credentials that are no token are then for it, and
+/// without keys it refuses them where tokens are asked for.
+pub(super) fn has_own_keys<B>(request: &Request<B>) -> bool {
+    let is_artifact = request.extensions().get::<Target>().is_some();
+    let family = request.uri().path().split('/').nth(1).unwrap_or_default();
+    let families = ["files", "files:sign", "runs", "tokenizers"];
+    !is_artifact && request.method() != Method::CONNECT && families.contains(&family)
 }
 
 /// Whether the client speaks to a proxy, which has a field and a status of its own for credentials.

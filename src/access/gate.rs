@@ -20,6 +20,7 @@ use super::{
     credentials::{self, Carried},
     demand::{self, Demand},
     keyring::Refused,
+    limits::{Limits, Pace},
 };
 use crate::{clock::Clock, config::auth::Auth, error::Error};
 
@@ -32,6 +33,7 @@ struct Shared {
     has_rules: AtomicBool,
     rules: ArcSwap<Auth>,
     keyring: Keyring,
+    limits: Limits,
     clock: Clock,
 }
 
@@ -43,6 +45,7 @@ impl Gate {
             has_rules: AtomicBool::new(rules.has_rules()),
             rules: ArcSwap::from_pointee(rules),
             keyring,
+            limits: Limits::default(),
             clock,
         }))
     }
@@ -71,10 +74,15 @@ impl Gate {
         !self.0.has_rules.load(Ordering::Acquire)
     }
 
-    /// Lets a request in, or says why not. A token is taken off the request, and what is known of the
-    /// client put among its extensions.
-    pub(super) fn judge(&self, request: &mut Request<Body>) -> Result<(), Error> {
+    /// Lets a request in, or says why not; the rate that its response is held to. A token is taken off
+    /// the request, and what is known of the client put among its extensions.
+    pub(super) fn judge(&self, request: &mut Request<Body>) -> Result<Option<Pace>, Error> {
         let rules = self.0.rules.load();
+        self.admit(&rules, request)?;
+        self.0.limits.count(&rules, request.extensions())
+    }
+
+    fn admit(&self, rules: &Auth, request: &mut Request<Body>) -> Result<(), Error> {
         // The inside of a tunnel is asked for by whoever opened it: its fields are for the origin.
         if let Some(caller) = request.extensions().get::<Caller>().cloned() {
             return demand::of(request).met_by(&caller, request);
@@ -87,9 +95,12 @@ impl Gate {
         if !rules.tokens {
             return Ok(());
         }
+        if demand::has_own_keys(request) && credentials::is_foreign(request) {
+            return Ok(());
+        }
         let is_proxied = demand::is_proxied(request);
         let carried = carried(request, is_proxied);
-        let caller = self.caller(carried, &rules);
+        let caller = self.caller(carried, rules);
         let caller = match (caller, demand::of(request)) {
             (Err(_), Demand::Nothing) => return Ok(()),
             (caller, _) => caller.map_err(|reason| unauthorized(is_proxied, reason))?,
@@ -142,7 +153,7 @@ fn unauthorized(is_proxied: bool, reason: &'static str) -> Error {
 
 impl Auth {
     fn has_rules(&self) -> bool {
-        self.tokens || !self.allow_networks.is_empty()
+        self.tokens || !self.allow_networks.is_empty() || self.has_limits()
     }
 
     /// Whether the client's network may use the cache.

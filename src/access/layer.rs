@@ -1,6 +1,10 @@
 //! [`AccessLayer`]: the gate as a layer of the stack.
 
-use std::task::{Context, Poll};
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
 
 use artifact_cache_layers::{
     body::{Body, BoxError},
@@ -8,9 +12,11 @@ use artifact_cache_layers::{
     guarded::Guarded,
 };
 use http::{Request, Response};
+use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
-use super::Gate;
+use super::{Gate, limits::Pace};
+use crate::pace::Paced;
 
 /// Makes [`Access`] services.
 #[derive(Clone)]
@@ -50,21 +56,54 @@ where
 {
     type Response = Response<Body>;
     type Error = BoxError;
-    type Future = Guarded<S::Future>;
+    type Future = Admitted<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        if self.gate.is_open() {
-            return Guarded::passed(self.inner.call(request));
+        let judged = if self.gate.is_open() {
+            Ok(None)
+        } else {
+            // Who may have an answer is decided for each request.
+            request.extensions_mut().insert(Once);
+            self.gate.judge(&mut request)
+        };
+        match judged {
+            Ok(pace) => Admitted {
+                answer: Guarded::passed(self.inner.call(request)),
+                pace,
+            },
+            Err(error) => Admitted {
+                answer: Guarded::refused(error),
+                pace: None,
+            },
         }
-        // Who may have an answer is decided for each request.
-        request.extensions_mut().insert(Once);
-        match self.gate.judge(&mut request) {
-            Ok(()) => Guarded::passed(self.inner.call(request)),
-            Err(error) => Guarded::refused(error),
-        }
+    }
+}
+
+pin_project! {
+    /// The answer, whose body is held to the client's rate if there is one.
+    pub struct Admitted<F> {
+        #[pin]
+        answer: Guarded<F>,
+        pace: Option<Pace>,
+    }
+}
+
+impl<F> Future for Admitted<F>
+where
+    F: Future<Output = Result<Response<Body>, BoxError>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let answer = ready!(this.answer.poll(cx));
+        let Some((bucket, rate)) = this.pace.take() else {
+            return Poll::Ready(answer);
+        };
+        Poll::Ready(answer.map(|response| response.map(|body| Paced::body(body, bucket, rate))))
     }
 }

@@ -6,7 +6,8 @@
 //! for an origin. Without any rule the gate is open and costs one load.
 //!
 //! Tokens read `ac_<id>_<secret>`. The catalog has the id and a digest; the secret is shown once, to who
-//! made the token. [`Keyring`] is the copy in memory that requests are judged by.
+//! made the token. [`Keyring`] is the copy in memory that requests are judged by. Rates are
+//! counted for each client whom the gate let in.
 
 mod caller;
 mod credentials;
@@ -14,6 +15,7 @@ mod demand;
 mod gate;
 mod keyring;
 mod layer;
+mod limits;
 mod reach;
 mod scope;
 mod token;
@@ -22,7 +24,7 @@ pub use self::{
     caller::{Caller, require},
     gate::Gate,
     keyring::{Keyring, NotKept, Wanted},
-    layer::{Access, AccessLayer},
+    layer::{Access, AccessLayer, Admitted},
     reach::{InvalidReach, Reach},
     scope::{Scope, Scopes, UnknownScope},
     token::{InvalidToken, Minted, NoRandomness, TokenId},

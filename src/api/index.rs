@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{ApiError, answer};
 
-const ROUTES: [(&str, &str); 11] = [
+const ROUTES: [(&str, &str); 14] = [
     (
         "/fetch?url={url}&sha256={digest}",
         "an artifact, from the store or its origin",
@@ -21,6 +21,18 @@ const ROUTES: [(&str, &str); 11] = [
     (
         "/resolve",
         "POST: a URI becomes a verified path on this machine",
+    ),
+    (
+        "/files",
+        "POST: uploads a file; /files/{id} reads and removes it, /files/{id}/info describes it",
+    ),
+    (
+        "/files:sign",
+        "POST: a URL for one upload or download without a key",
+    ),
+    (
+        "/runs/{id}/artifact",
+        "the file of a run, /tokenizers/{id}/artifact of a tokenizer: GET, PUT, DELETE",
     ),
     (
         "/api/artifacts",

@@ -9,10 +9,12 @@ mod error;
 mod export;
 #[cfg(test)]
 mod fake;
+pub mod files;
 mod health;
 mod index;
 pub mod internal;
 mod json;
+mod percent;
 mod query;
 mod record;
 pub mod resolve;

@@ -85,8 +85,8 @@ impl App {
     /// Our name in `Via`.
     #[must_use]
     pub fn pseudonym(&self) -> Pseudonym {
-        NAME.parse()
-            .unwrap_or_else(|_| unreachable!("our name is a token"))
+        // A validated configuration has a name that can stand there.
+        self.config().proxy.via.parse().unwrap_or_default()
     }
 
     /// How large a request head may be.

@@ -81,6 +81,7 @@ fn label(reason: Option<Reason>) -> UpstreamError {
         Some(Reason::Dns) => UpstreamError::Dns,
         Some(Reason::Tls) => UpstreamError::Tls,
         Some(Reason::ConnectTimeout | Reason::Timeout) => UpstreamError::Timeout,
+        Some(Reason::Throttled) => UpstreamError::Status,
         Some(Reason::Connect | Reason::CircuitOpen) => UpstreamError::Connect,
         Some(_) => UpstreamError::Reset,
     }

@@ -1,5 +1,7 @@
 //! `Artifact`: what is known of one source URL. Plain values, no I/O.
 
+pub mod file;
+
 use std::time::SystemTime;
 
 use artifact_cache_layers::digest::Sha256;

@@ -11,6 +11,7 @@ pub mod read;
 mod readers;
 pub mod recovery;
 pub mod resume;
+pub mod upload;
 pub mod view;
 pub mod walk;
 

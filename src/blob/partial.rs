@@ -21,7 +21,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::{Blob, BlobStore, Recovery, directories, resume::ResumableName};
+use super::{Blob, BlobStore, Recovery, directories, resume::ResumableName, upload::UploadRecord};
 
 /// How unfinished files without a key are called where they need a name; `sweep` knows them by it.
 pub(crate) const UNFINISHED: &str = ".unfinished";
@@ -37,6 +37,7 @@ pub struct Partial {
     pub(super) file: Arc<File>,
     pub(super) name: Name,
     recovery: Option<Recovery>,
+    upload: Option<UploadRecord>,
 }
 
 /// What a partial is called while it is unfinished.
@@ -80,6 +81,7 @@ impl Partial {
             file: Arc::new(file),
             name,
             recovery: None,
+            upload: None,
         };
         partial.reserve(expected_len.unwrap_or(0))?;
         Ok(partial)
@@ -127,6 +129,11 @@ impl Partial {
         self.recovery = Some(recovery);
     }
 
+    /// The same for an uploaded file.
+    pub fn describe_upload(&mut self, upload: UploadRecord) {
+        self.upload = Some(upload);
+    }
+
     /// Gives the file its name, durably: file, name and directories survive a power cut when this
     /// returns. The caller has verified that the bytes have this digest. A sound blob that is there
     /// already stays. Blocks for the disk.
@@ -135,6 +142,11 @@ impl Partial {
     /// What the system says; nothing is left of the partial then.
     pub fn persist(mut self, digest: &Sha256) -> io::Result<Persisted> {
         let unrecorded = self.record()?;
+        if let Some(upload) = &self.upload
+            && let Err(error) = upload.write_to(&self.file)
+        {
+            tracing::debug!(error = %error, "no record can be kept beside the file");
+        }
         self.file
             .set_permissions(Permissions::from_mode(FINISHED_MODE))?;
         // `sync_all`, not `sync_data`: the recovery record is metadata.
@@ -143,6 +155,7 @@ impl Partial {
         directories::create(&path)?;
         let is_new = self.place(&path, digest)?;
         self.store.0.directories.sync(digest)?;
+        self.record_upload(&path, is_new);
         let recovery = if is_new {
             unrecorded
         } else {
@@ -154,6 +167,15 @@ impl Partial {
         let blob = self.store.open_file(digest)?;
         let blob = blob.ok_or(io::ErrorKind::NotFound)?;
         Ok(Persisted { blob, is_new })
+    }
+
+    /// Adds the record of an upload to a blob that was there before; a new one has it.
+    fn record_upload(&self, path: &Path, is_new: bool) {
+        if let Some(upload) = self.upload.as_ref().filter(|_| !is_new)
+            && let Err(error) = upload.add_to(path, FINISHED_MODE)
+        {
+            tracing::debug!(error = %error, "no record can be kept beside the file");
+        }
     }
 
     /// Writes the recovery record to the file; returns it when the file cannot hold it.

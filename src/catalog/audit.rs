@@ -8,6 +8,7 @@ use super::{
     BlobRecord, Catalog, CatalogError,
     codec::{self, ArtifactRecord, Counters, HitsRecord},
     environment::Environment,
+    files::FileRecord,
     read::{key_of, reference, reference_key},
     table::{Row, Table},
 };
@@ -49,6 +50,11 @@ pub enum Inconsistency {
         digest: Sha256,
         /// The URL.
         key: CacheKey,
+    },
+    /// An uploaded file whose blob is not known.
+    UnknownUpload {
+        /// The blob.
+        digest: Sha256,
     },
     /// A blob is known although nobody holds it.
     UnheldBlob {
@@ -120,6 +126,7 @@ impl Catalog {
         audit.each_row(tables.artifacts, Auditor::artifact)?;
         audit.each_row(tables.hits, Auditor::hits)?;
         audit.each_row(tables.references, Auditor::reference)?;
+        audit.each_row(tables.files, Auditor::file)?;
         audit.each_row(tables.blobs, Auditor::blob)?;
         audit.totals(self.totals()?);
         Ok(Audit {
@@ -230,12 +237,25 @@ impl Auditor<'_> {
         Ok(true)
     }
 
+    fn file(&mut self, key: &[u8], value: &[u8]) -> Result<bool> {
+        let (Some(digest), Ok(file)) = (digest_of(key), codec::decode::<FileRecord<'_>>(value))
+        else {
+            return Ok(false);
+        };
+        let (txn, tables) = (self.environment.read()?, self.environment.tables);
+        if tables.blobs.get(&txn, digest.as_bytes())?.is_none() {
+            self.found.push(Inconsistency::UnknownUpload { digest });
+        }
+        self.counted.logical_size_bytes += file.size_bytes;
+        Ok(true)
+    }
+
     fn blob(&mut self, key: &[u8], value: &[u8]) -> Result<bool> {
         let (Some(digest), Ok(blob)) = (digest_of(key), codec::decode_blob(value)) else {
             return Ok(false);
         };
         let (txn, tables) = (self.environment.read()?, self.environment.tables);
-        if !blob.private && !tables.is_held(&txn, &digest)? {
+        if !tables.is_held(&txn, &digest)? {
             self.found.push(Inconsistency::UnheldBlob { digest });
         }
         self.counted.blobs += 1;

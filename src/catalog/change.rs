@@ -5,6 +5,9 @@ use artifact_cache_layers::{
     semantics::{cache_key::CacheKey, stored_response::StoredResponse, target_uri::TargetUri},
 };
 
+use super::files::FileChange;
+use crate::artifact::file::{File, PointerName};
+
 /// One atomic change of the catalog.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -63,6 +66,27 @@ pub enum Change {
         /// The blob.
         digest: Sha256,
     },
+    /// Makes an uploaded file known whose blob is on disk. Only `store::commit` may write this, as
+    /// [`Store`](Self::Store).
+    KeepFile(File),
+    /// Removes an uploaded file.
+    RemoveFile {
+        /// The file.
+        digest: Sha256,
+        /// Whether also when a pointer leads to it.
+        force: bool,
+    },
+    /// Makes a pointer lead to a file.
+    Point {
+        /// The pointer.
+        name: PointerName,
+        /// The file.
+        file: Sha256,
+        /// Whether also to a file that is not there.
+        force: bool,
+    },
+    /// Removes a pointer.
+    Unpoint(PointerName),
     /// Writes an access token, a new one or a changed one.
     PutToken(super::TokenRecord),
     /// Removes an access token; none of that id is no error.
@@ -87,6 +111,8 @@ impl Change {
             Self::Store { .. }
                 | Self::Refer(_)
                 | Self::Recover(_)
+                | Self::KeepFile(_)
+                | Self::Point { .. }
                 | Self::Reindex
                 | Self::PutToken(_)
                 | Self::UseTokens { .. }
@@ -125,4 +151,6 @@ pub struct Written {
     pub artifact: Option<u64>,
     /// Blobs that lost their last reference by this change, or that were condemned.
     pub released: Vec<Sha256>,
+    /// What a change of a file or a pointer came to; `None` for any other.
+    pub file: Option<FileChange>,
 }

@@ -44,6 +44,12 @@ pub(super) struct Tables {
     pub(super) removable: Table,
     /// Artifact id → hits.
     pub(super) hits: Table,
+    /// Digest → uploaded file.
+    pub(super) files: Table,
+    /// Run or tokenizer → the file it points to.
+    pub(super) pointers: Table,
+    /// Digest and pointer → nothing: which pointers lead to a file.
+    pub(super) pointed: Table,
     /// Token id → access token.
     pub(super) tokens: Table,
 }
@@ -80,7 +86,7 @@ impl Environment {
 }
 
 /// The names of the databases, in the order of the fields of [`Tables`].
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 11] = [
     "meta",
     "responses",
     "artifacts",
@@ -88,6 +94,9 @@ const NAMES: [&str; 8] = [
     "references",
     "removable",
     "hits",
+    "files",
+    "pointers",
+    "pointed",
     "tokens",
 ];
 
@@ -103,6 +112,9 @@ impl Tables {
                 references,
                 removable,
                 hits,
+                files,
+                pointers,
+                pointed,
                 tokens,
             ] = NAMES;
             let created = [
@@ -113,6 +125,9 @@ impl Tables {
                 create(references)?,
                 create(removable)?,
                 create(hits)?,
+                create(files)?,
+                create(pointers)?,
+                create(pointed)?,
                 create(tokens)?,
             ];
             upgrade::bring_up_to_date(&created[0], txn)?;
@@ -134,6 +149,9 @@ impl Tables {
             references,
             removable,
             hits,
+            files,
+            pointers,
+            pointed,
             tokens,
         ] = databases.map(|lmdb| Table {
             name: names.next().unwrap_or_default(),
@@ -147,6 +165,9 @@ impl Tables {
             references,
             removable,
             hits,
+            files,
+            pointers,
+            pointed,
             tokens,
         }
     }

@@ -12,6 +12,7 @@ mod codec;
 mod decoded;
 mod environment;
 mod error;
+mod files;
 mod hits;
 mod list;
 pub mod operator;
@@ -45,6 +46,7 @@ pub use self::{
     change::{Addition, Change, Written},
     codec::Malformed,
     error::CatalogError,
+    files::FileChange,
     list::{MAX_LISTED, Page},
     set::{BlobRecord, Holder, MAX_VARIANTS, MAX_VERSIONS, ResponseSet, Stored},
     tokens::{MAX_TOKENS, TokenRecord},

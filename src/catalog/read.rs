@@ -81,8 +81,10 @@ impl Tables {
             .collect())
     }
 
+    /// Whether a URL or an uploaded file needs the blob.
     pub(super) fn is_held(&self, txn: &RoTxn<'_>, digest: &Sha256) -> Result<bool> {
-        Ok(!self.references.keys(txn, digest.as_bytes(), 1)?.is_empty())
+        let is_referred = !self.references.keys(txn, digest.as_bytes(), 1)?.is_empty();
+        Ok(is_referred || self.is_file(txn, digest)?)
     }
 }
 

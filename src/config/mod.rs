@@ -34,6 +34,7 @@ pub mod tls;
 mod typed;
 pub mod units;
 pub mod upstream;
+pub mod ways;
 
 use problem::{Problem, Problems};
 use setting::{Kind, Section, Setting, section};

@@ -12,6 +12,9 @@ section! {
     pub struct Proxy {
         /// Whether absolute-form requests and CONNECT are served.
         pub enabled: bool = true,
+        /// Our name in `Via`. Caches that stand in one row need a name each: a request that has passed
+        /// this one before is a loop.
+        pub via: String = "artifact-cache".into(),
         /// Ports that CONNECT may reach, single or as `from-to`.
         pub connect_ports: Vec<String> = vec!["443".into()],
         /// Longest silence on a tunnel, both ways.
@@ -36,6 +39,14 @@ impl Proxy {
             self.tunnel_idle_timeout.0.as_millis(),
         );
         problems.positive("proxy.max_tunnels", self.max_tunnels as u128);
+        let is_name_byte =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:[]".contains(&byte);
+        if self.via.is_empty() || !self.via.bytes().all(is_name_byte) {
+            problems.add(
+                "proxy.via",
+                "must be a token, or a host with an optional port",
+            );
+        }
         match (self.connect_port_ranges(), egress.port_ranges()) {
             (Ok(tunnels), Ok(allowed)) if self.connect_ports != Self::default().connect_ports => {
                 for range in tunnels.iter().filter(|range| !range.is_within(&allowed)) {

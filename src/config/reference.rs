@@ -142,8 +142,16 @@ fn meaning(key: &Key) -> String {
     let words = words
         .iter()
         .map(|(word, about)| format!("`{word}`: {}", prose(about)));
+    let keys = match key.kind {
+        Kind::List(Kind::Section(section)) => section.keys,
+        _ => &[],
+    };
+    let keys = keys
+        .iter()
+        .map(|key| format!("`{}`: {}", key.name, prose(key.about)));
     std::iter::once(prose(key.about))
         .chain(words)
+        .chain(keys)
         .collect::<Vec<_>>()
         .join(" ")
 }
@@ -166,8 +174,11 @@ fn kind(kind: Kind) -> String {
             .join(", "),
         Kind::List(item) => format!("list: {}", self::kind(*item)),
         Kind::Optional(value) => format!("{}, optional", self::kind(*value)),
-        Kind::Section(_) => "section".into(),
         Kind::Named(_) => "sections by name".into(),
+        Kind::Section(section) => {
+            let keys = section.keys.iter().map(|key| format!("`{}`", key.name));
+            format!("mapping of {}", keys.collect::<Vec<_>>().join(", "))
+        }
     }
 }
 

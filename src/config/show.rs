@@ -119,6 +119,13 @@ fn in_yaml(kind: Kind, value: &Value) -> String {
             });
             format!("{{{}}}", groups.collect::<Vec<_>>().join(", "))
         }
+        (Kind::Section(section), Value::Dict(_, values)) => {
+            let entries = section.keys.iter().filter_map(|key| {
+                let value = values.get(key.name)?;
+                Some(format!("{}: {}", key.name, in_yaml(key.kind, value)))
+            });
+            format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
+        }
         (Kind::Optional(kind), value) => in_yaml(*kind, value),
         (Kind::Span | Kind::Size, Value::String(_, text)) => text.clone(),
         (_, value) => scalar(value.as_str().unwrap_or_default()),

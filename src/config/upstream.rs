@@ -8,6 +8,7 @@ use super::{
     problem::Problems,
     setting::section,
     units::{Size, Span},
+    ways::{Field, Rewrite, Route},
 };
 
 section! {
@@ -29,8 +30,29 @@ section! {
         pub max_redirects: u32 = 10,
         /// PEM file of further trusted certificate authorities.
         pub extra_ca: Option<PathBuf> = None,
+        /// Proxy for all requests to origins: `http://`, `https://` or `socks5://` with host and port. It looks
+        /// names up itself; the egress rule judges hosts by name only then.
+        pub parent: Option<String> = None,
+        /// File with `user:password` for `parent`.
+        pub parent_credentials_file: Option<PathBuf> = None,
+        /// Hosts that are asked without `parent`: a host with its subdomains, `.suffix`, `host:port`, an
+        /// address, a CIDR range, or `*`.
+        pub no_proxy: Vec<String> = Vec::new(),
+        /// Other ways for some hosts; the first that fits decides, before `no_proxy`.
+        pub routes: Vec<Route> = Vec::new(),
+        /// Where artifacts below a URL prefix are fetched from instead. They are stored under the URL
+        /// that was asked for.
+        pub rewrite: Vec<Rewrite> = Vec::new(),
+        /// Fields that are added to requests below a URL prefix, and to no others, redirects included.
+        /// What they give access to is open to everybody who may use this cache.
+        pub fields: Vec<Field> = Vec::new(),
         /// Idle connections kept per origin.
         pub max_idle_connections: usize = 32,
+        /// Requests per second to one origin; further ones wait, and get 429 when that would be long.
+        /// 0 for no limit.
+        pub requests_per_second: u32 = 0,
+        /// Bytes per second from one origin, over all downloads. 0 for no limit.
+        pub bytes_per_second: Size = Size(0),
         /// Vain attempts in a row to reach an origin that open its circuit.
         pub circuit_failures: u32 = 5,
         /// How long an open circuit refuses requests before it tries again.
@@ -50,6 +72,7 @@ impl Upstream {
             "upstream.circuit_failures",
             u128::from(self.circuit_failures),
         );
+        self.check_ways(problems);
         if self.user_agent.trim().is_empty() || HeaderValue::from_str(&self.user_agent).is_err() {
             problems.add(
                 "upstream.user_agent",

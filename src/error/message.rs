@@ -145,9 +145,9 @@ impl Error {
             | Self::Forbidden { reason }
             | Self::BadRequest { reason } => Some(shortened(reason)),
             Self::UpstreamStatus { explained, .. } => explained.as_deref().map(shortened),
-            Self::Unauthorized { reason } | Self::ProxyUnauthorized { reason } => {
-                Some((*reason).into())
-            }
+            Self::Unauthorized { reason }
+            | Self::ProxyUnauthorized { reason }
+            | Self::RateLimited { reason, .. } => Some((*reason).into()),
             _ => None,
         }
     }

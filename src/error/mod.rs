@@ -147,6 +147,14 @@ pub enum Error {
         /// What it lacks.
         reason: String,
     },
+    /// The client asks too often, or the origin said that we do.
+    #[error("too many requests")]
+    RateLimited {
+        /// Who is asked too often: the setting, or the origin.
+        reason: &'static str,
+        /// When asking again may help.
+        retry_after: Duration,
+    },
     /// `Cache-Control: only-if-cached`, and it is not.
     #[error("not stored, and the client wants nothing from the origin")]
     OnlyIfCached,
@@ -265,7 +273,9 @@ impl Error {
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Overloaded { retry_after } => Some(*retry_after),
+            Self::Overloaded { retry_after } | Self::RateLimited { retry_after, .. } => {
+                Some(*retry_after)
+            }
             Self::UpstreamUnavailable { retry_after, .. } => *retry_after,
             _ => None,
         }

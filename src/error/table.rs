@@ -90,6 +90,8 @@ table! {
         "The request target is too long", "Operator: raise `server.max_target` if such URLs are legitimate.";
     ExpectationFailed: "expectation_failed", EXPECTATION_FAILED, "http_request_error",
         "The expectation cannot be met", "Client: send no `Expect` other than `100-continue`.";
+    RateLimited: "rate_limited", TOO_MANY_REQUESTS, "http_request_denied",
+        "Too many requests", "Client: try again after `Retry-After`. Operator: `reason` says whose limit it is; raise `auth.requests_per_second` or `upstream.requests_per_second` if it is one of ours.";
     HeadersTooLarge: "headers_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, "http_request_error",
         "The request head is too large", "Client: send fewer or shorter fields. Operator: raise `server.max_head`.";
     StorageFailed: "internal_error", INTERNAL_SERVER_ERROR, "proxy_internal_error",

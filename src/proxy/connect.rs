@@ -19,7 +19,6 @@ use http::{Request, Response, Uri};
 use hyper::{ext::ReasonPhrase, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
 use tokio::{
-    net::TcpStream,
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout},
 };
@@ -27,7 +26,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service;
 
 use super::{End, InvalidPorts, Ports, Refusal, Traffic, relay::relay};
-use crate::{config, upstream::Dialer};
+use crate::{
+    config,
+    upstream::{Dialer, Link},
+};
 
 /// How long a client may take to accept the 200.
 const UPGRADE_WAIT: Duration = Duration::from_secs(10);
@@ -79,7 +81,7 @@ impl Observe for () {}
 /// A tunnel before its first byte.
 struct Opened {
     authority: String,
-    origin: TcpStream,
+    origin: Link,
     permit: OwnedSemaphorePermit,
 }
 

@@ -8,10 +8,11 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, split},
-    net::TcpStream,
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
+
+use crate::upstream::Link;
 
 /// The buffer of one direction.
 const BUFFER_BYTES: usize = 16 << 10;
@@ -77,16 +78,44 @@ impl Activity {
 /// shutdown then, which its owner takes for the same.
 pub(super) async fn relay<C>(
     client: C,
-    mut origin: TcpStream,
+    origin: Link,
     idle: Duration,
     cut: &CancellationToken,
 ) -> (Traffic, End)
 where
     C: AsyncRead + AsyncWrite + Unpin,
 {
+    match origin {
+        // Halves of a TCP stream need no lock between them.
+        Link::Plain(mut stream) => {
+            let ended = both_ways(client, stream.split(), idle, cut).await;
+            if ended.1 != End::Closed {
+                // It fails only on a connection that is gone already.
+                let _ = stream.set_zero_linger();
+            }
+            ended
+        }
+        Link::Tls(stream) => {
+            let (from_origin, to_origin) = split(stream);
+            both_ways(client, (from_origin, to_origin), idle, cut).await
+        }
+    }
+}
+
+async fn both_ways<C, R, W>(
+    client: C,
+    (from_origin, to_origin): (R, W),
+    idle: Duration,
+    cut: &CancellationToken,
+) -> (Traffic, End)
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
     let (sent, received, activity) = (AtomicU64::new(0), AtomicU64::new(0), Activity::new());
     let end = {
-        let ((from_client, to_client), (from_origin, to_origin)) = (split(client), origin.split());
+        let (from_client, to_client) = split(client);
         let both_ways = async {
             tokio::try_join!(
                 carry(from_client, to_origin, &sent, &activity),
@@ -99,10 +128,6 @@ where
             () = cut.cancelled() => End::Cut,
         }
     };
-    if end != End::Closed {
-        // It fails only on a connection that is gone already.
-        let _ = origin.set_zero_linger();
-    }
     let (sent, received) = (sent.into_inner(), received.into_inner());
     (Traffic { sent, received }, end)
 }

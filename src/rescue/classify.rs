@@ -178,6 +178,9 @@ fn of_upstream(chain: Chain<'_>, source_url: String) -> Option<Error> {
         return Some(Error::internal(no_keys));
     }
     let failure = cause_of::<UpstreamFailure>(chain)?;
+    if failure.reason == Reason::Throttled {
+        return Some(throttled(failure));
+    }
     let reason = match failure.reason {
         Reason::Dns => Unavailable::Dns,
         Reason::Connect => Unavailable::Connect,
@@ -201,4 +204,11 @@ fn of_upstream(chain: Chain<'_>, source_url: String) -> Option<Error> {
         reason,
         retry_after: failure.retry_after,
     })
+}
+
+fn throttled(failure: &UpstreamFailure) -> Error {
+    Error::RateLimited {
+        reason: "the origin is asked as often as it or `upstream.requests_per_second` allows",
+        retry_after: failure.retry_after.unwrap_or(OVERLOAD_PAUSE),
+    }
 }

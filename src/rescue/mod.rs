@@ -54,6 +54,7 @@ impl Rescuer {
             Error::UriTooLong | Error::HeadersTooLarge => Rejected::TooLarge,
             Error::PolicyDenied { .. } => Rejected::Policy,
             Error::LoopDetected => Rejected::Loop,
+            Error::RateLimited { .. } => Rejected::RateLimited,
             Error::Unauthorized { .. }
             | Error::ProxyUnauthorized { .. }
             | Error::Forbidden { .. } => Rejected::Unauthorized,

@@ -18,7 +18,8 @@ use artifact_cache_layers::digest::Sha256;
 
 use super::holds::Holds;
 use crate::{
-    blob::{Blob, BlobStore, Partial, Recovery},
+    artifact::file::File,
+    blob::{Blob, BlobStore, Partial, Recovery, upload::UploadRecord},
     catalog::{Addition, Catalog, CatalogError, Change, Written},
 };
 
@@ -168,13 +169,39 @@ impl Committer {
         }
         let final_url = addition.final_url.as_deref();
         partial.describe(Recovery::new(&addition.uri, final_url, response));
+        self.commit_change(partial, verified, Change::from(addition))
+    }
+
+    /// The same for an uploaded file, which has no URL.
+    pub async fn commit_file(
+        &self,
+        mut partial: Partial,
+        verified: Verified,
+        file: File,
+    ) -> Result<Committed, CommitError> {
+        if (file.digest, file.size_bytes) != (verified.digest, verified.length) {
+            return Err(CommitError::OtherBytes);
+        }
+        partial.describe_upload(UploadRecord::of(&file));
+        let this = self.clone();
+        let commit = move || this.commit_change(partial, verified, Change::KeepFile(file));
+        let committed = tokio::task::spawn_blocking(commit).await;
+        committed.map_err(|_| CommitError::Shutdown)?
+    }
+
+    fn commit_change(
+        &self,
+        partial: Partial,
+        verified: Verified,
+        change: Change,
+    ) -> Result<Committed, CommitError> {
         // Until the catalog knows the blob, nobody may remove the file that already has its name: it
         // may be an old one that waits for its removal.
         let hold = self.holds.for_commit(verified.digest);
         let persisted = partial
             .persist(&verified.digest)
             .map_err(CommitError::Blob)?;
-        let written = self.catalog.write_blocking(Change::from(addition));
+        let written = self.catalog.write_blocking(change);
         drop(hold);
         if written.is_err() && persisted.is_new {
             self.withdraw(verified.digest);

@@ -13,6 +13,7 @@ mod pending;
 pub mod reap;
 mod repeat;
 pub mod sweep;
+pub mod upload;
 pub mod verify;
 pub mod view;
 mod worker;

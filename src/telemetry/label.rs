@@ -199,6 +199,8 @@ label! {
         Loop = "loop",
         /// No valid token, or one that does not allow it.
         Unauthorized = "unauthorized",
+        /// Too many requests of one client, or to one origin.
+        RateLimited = "rate_limited",
     }
 }
 

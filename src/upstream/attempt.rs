@@ -6,15 +6,19 @@ use artifact_cache_layers::{
     body::{Body, BoxError},
     cause::cause_of,
     extensions::{Interim, Mode},
+    semantics::target_uri::TargetUri,
 };
-use http::{Request, Response, StatusCode};
+use http::{
+    HeaderValue, Request, Response, StatusCode, Uri,
+    header::{AUTHORIZATION, HOST, PROXY_AUTHORIZATION},
+};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::{
     Reason, Shared, UpstreamFailure, body::ResponseBody, circuit::Permit, destination::Destination,
-    framing, interim, retry,
+    framing, interim, parent, retry,
 };
 
 /// What all attempts of one request have in common.
@@ -73,9 +77,22 @@ impl Shared {
         there: &Destination,
         errand: &Errand,
     ) -> Result<Response<Body>, BoxError> {
-        let mut request = self.addressed(request, there).await?;
-        interim::forward(&mut request, errand.interim.clone());
         let uri = &there.origin;
+        // A store is where the configuration says: nothing leads to it from elsewhere.
+        let is_store = there.signing.is_some();
+        let rewritten = self.ways.rewritten(uri).filter(|_| !is_store);
+        let asked = rewritten.as_ref().unwrap_or(uri);
+        if !is_store {
+            self.await_turn(uri, rewritten.is_some(), errand.deadline)
+                .await?;
+        }
+        let is_private = request.headers().contains_key(AUTHORIZATION);
+        let mut request = if is_store {
+            self.signed(request, there).await?
+        } else {
+            self.addressed(request, asked)?
+        };
+        interim::forward(&mut request, errand.interim.clone());
         let sent = Instant::now();
         let permit = self.circuits.admit(uri, sent)?;
         let outcome = match timeout_at(errand.deadline, there.pool.request(request)).await {
@@ -85,9 +102,15 @@ impl Shared {
         settle(permit, &outcome);
         self.observe.asked(uri, end(&outcome), sent.elapsed());
         let response = outcome?;
+        let times = (Instant::now(), self.clock.now());
+        self.throttle.told(uri, is_private, &response, times);
+        self.check_parent(asked, &response)?;
         framing::check(&response, errand.mode)
             .map_err(|bad| UpstreamFailure::caused(Reason::Invalid, bad))?;
-        Ok(response.map(|incoming| Body::stream(ResponseBody::new(incoming, self.body))))
+        Ok(response.map(|incoming| {
+            let body = Body::stream(ResponseBody::new(incoming, self.body));
+            self.throttle.paced(uri, body)
+        }))
     }
 }
 
@@ -114,4 +137,78 @@ fn end(outcome: &Result<Response<Incoming>, BoxError>) -> Result<StatusCode, Opt
             Err(failure.map(|failure| failure.reason))
         }
     }
+}
+
+impl Shared {
+    /// Waits until the origin may be asked. A mirror is there for those who are led to it by rewriting;
+    /// who asks for it by its own name is judged as for any other.
+    async fn await_turn(
+        &self,
+        uri: &TargetUri,
+        is_led: bool,
+        deadline: Instant,
+    ) -> Result<(), BoxError> {
+        if !is_led && self.ways.is_endpoint(uri.host(), uri.port()) {
+            self.dialer.check(uri.host(), uri.port()).await?;
+        }
+        let turn = self.throttle.admit(uri, Instant::now())?;
+        if !turn.is_zero() {
+            sleep_until(deadline.min(Instant::now() + turn)).await;
+        }
+        Ok(())
+    }
+
+    /// A parent that wants credentials wants them of us: the client has none for it.
+    fn check_parent<B>(
+        &self,
+        uri: &TargetUri,
+        answer: &Response<B>,
+    ) -> Result<(), UpstreamFailure> {
+        let parent = self.ways.parent_of(uri.host(), uri.port());
+        let is_asked = answer.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED;
+        if is_asked && parent.is_some_and(|parent| parent.forwards(uri.scheme())) {
+            let refused = parent::Refused::Credentials;
+            return Err(UpstreamFailure::caused(Reason::Connect, refused));
+        }
+        Ok(())
+    }
+
+    /// The request as it goes out, with what is meant for this place and for the parent before it.
+    fn addressed(
+        &self,
+        request: Request<Body>,
+        uri: &TargetUri,
+    ) -> Result<Request<Body>, UpstreamFailure> {
+        let mut request = addressed(request, uri)?;
+        let fields = request.headers_mut();
+        self.ways.add_fields(uri, fields);
+        let parent = self.ways.parent_of(uri.host(), uri.port());
+        if let Some(parent) = parent.filter(|parent| parent.forwards(uri.scheme()))
+            && let Some(value) = parent.authorization()
+        {
+            fields.insert(PROXY_AUTHORIZATION, value);
+        }
+        Ok(request)
+    }
+}
+
+/// The request as it goes to the origin of `uri`: the one parsed URI says whom to connect to and what
+/// the `Host` is.
+fn addressed(
+    mut request: Request<Body>,
+    uri: &TargetUri,
+) -> Result<Request<Body>, UpstreamFailure> {
+    let authority = uri.url().port().map_or_else(
+        || uri.host().to_owned(),
+        |port| format!("{}:{port}", uri.host()),
+    );
+    let invalid = |error: BoxError| UpstreamFailure::caused(Reason::Invalid, error);
+    let host = HeaderValue::try_from(authority).map_err(|error| invalid(error.into()))?;
+    let address: Uri = uri
+        .as_str()
+        .parse()
+        .map_err(|error| invalid(Box::new(error)))?;
+    request.headers_mut().insert(HOST, host);
+    *request.uri_mut() = address;
+    Ok(request)
 }

@@ -13,13 +13,13 @@ use http::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::{
     client::legacy::Client,
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioExecutor, TokioTimer},
 };
 use rustls::{ClientConfig, crypto::aws_lc_rs};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::time::timeout;
 use tower::Service;
 
-use super::{Dialer, Reason, Roots, UpstreamFailure};
+use super::{Dialer, Reason, Roots, UpstreamFailure, link::Wire};
 use crate::config::upstream::Upstream;
 
 /// Connections to origins, kept open between requests.
@@ -31,19 +31,24 @@ const READ_BYTES: usize = 1 << 20;
 /// How long an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(30);
 
-pub(super) fn pool(
-    settings: &Upstream,
-    dialer: Dialer,
-    roots: Roots,
-) -> Result<Pool, rustls::Error> {
-    let connector = Connector::new(dialer, roots)?;
-    Ok(Client::builder(TokioExecutor::new())
+pub(super) fn pool(settings: &Upstream, dialer: Dialer, tls: ClientConfig) -> Pool {
+    let connector = Connector::new(dialer, tls);
+    Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new()) // without it idle connections never expire
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(settings.max_idle_connections)
         .http1_max_buf_size(READ_BYTES)
         .set_host(false)
-        .build(connector))
+        .build(connector)
+}
+
+/// TLS with origins, and with parents that want it.
+pub(super) fn tls(roots: Roots) -> Result<ClientConfig, rustls::Error> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots.0)
+        .with_no_client_auth())
 }
 
 /// Connects to the origin of a URI.
@@ -54,27 +59,22 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    fn new(dialer: Dialer, roots: Roots) -> Result<Self, rustls::Error> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots.0)
-            .with_no_client_auth();
-        Ok(Self {
+    fn new(dialer: Dialer, tls: ClientConfig) -> Self {
+        Self {
             connect_timeout: dialer.connect_timeout(),
             https: HttpsConnectorBuilder::new()
                 .with_tls_config(tls)
                 .https_or_http()
                 .enable_http1()
                 .wrap_connector(Tcp(dialer)),
-        })
+        }
     }
 }
 
 type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
 
 impl Service<Uri> for Connector {
-    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
+    type Response = MaybeHttpsStream<Wire>;
     type Error = BoxError;
     type Future = Connecting<Self::Response>;
 
@@ -113,7 +113,7 @@ struct Tcp(Dialer);
 struct NotDialled(#[source] BoxError);
 
 impl Service<Uri> for Tcp {
-    type Response = TokioIo<TcpStream>;
+    type Response = Wire;
     type Error = NotDialled;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, NotDialled>> + Send>>;
 
@@ -130,10 +130,10 @@ impl Service<Uri> for Tcp {
             } else {
                 80
             };
-            let connected = dialer
-                .connect(host, origin.port_u16().unwrap_or(default))
-                .await;
-            connected.map(TokioIo::new).map_err(NotDialled)
+            let port = origin.port_u16().unwrap_or(default);
+            let scheme = origin.scheme_str().unwrap_or("http");
+            let connected = dialer.connect_for(scheme, host, port).await;
+            connected.map(Wire::new).map_err(NotDialled)
         })
     }
 }

@@ -55,7 +55,8 @@ impl Stores {
             let extra = given.and_then(|given| given.extra_ca.as_deref());
             let guard = Arc::new(AnyAddress(guard.clone()));
             let dialer = Dialer::new(guard, upstream.connect_timeout.0);
-            let pool = connector::pool(upstream, dialer, roots.clone().and_file(extra)?)?;
+            let tls = connector::tls(roots.clone().and_file(extra)?)?;
+            let pool = connector::pool(upstream, dialer, tls);
             pools.insert(endpoint.name.clone(), pool);
         }
         Ok(Self { endpoints, pools })
@@ -163,9 +164,9 @@ impl Shared {
         Ok(there)
     }
 
-    /// The request as it goes to `there`: what is connected to, what `Host` says and what is signed are
+    /// The request as it goes to a store: what is connected to, what `Host` says and what is signed are
     /// one.
-    pub(super) async fn addressed(
+    pub(super) async fn signed(
         &self,
         mut request: Request<Body>,
         there: &Destination,

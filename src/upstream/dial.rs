@@ -11,13 +11,14 @@ use std::{
 
 use artifact_cache_layers::body::BoxError;
 use rustix::net::sockopt;
+use rustls::ClientConfig;
 use tokio::{
     net::TcpStream,
     task::JoinSet,
     time::{sleep, timeout},
 };
 
-use super::{Guard, Reason, UpstreamFailure, names::Names};
+use super::{Guard, Link, Reason, UpstreamFailure, names::Names, parent::Parent, ways::Ways};
 
 /// How long one address may keep the next one waiting (RFC 8305 §5 recommends 250 ms).
 const HEAD_START: Duration = Duration::from_millis(250);
@@ -30,6 +31,9 @@ pub struct Dialer {
     names: Names,
     guard: Arc<dyn Guard>,
     connect_timeout: Duration,
+    ways: Arc<Ways>,
+    /// For parents that are spoken to inside TLS; none without a parent.
+    tls: Option<Arc<ClientConfig>>,
 }
 
 impl Dialer {
@@ -40,7 +44,15 @@ impl Dialer {
             names: Names::new(),
             guard,
             connect_timeout,
+            ways: Arc::default(),
+            tls: None,
         }
+    }
+
+    /// The same dialer, which takes these ways.
+    pub(super) fn along(self, ways: Arc<Ways>, tls: Arc<ClientConfig>) -> Self {
+        let tls = Some(tls);
+        Self { ways, tls, ..self }
     }
 
     /// Who says what may be reached.
@@ -58,15 +70,65 @@ impl Dialer {
     ///
     /// # Errors
     /// An [`UpstreamFailure`], or what the guard said of an address.
-    pub async fn connect(&self, host: &str, port: u16) -> Result<TcpStream, BoxError> {
-        match timeout(self.connect_timeout, self.connect_unbounded(host, port)).await {
+    pub async fn connect(&self, host: &str, port: u16) -> Result<Link, BoxError> {
+        let (link, _) = self.connect_for("tunnel", host, port).await?;
+        Ok(link)
+    }
+
+    /// A connection for requests of `scheme` to `host`, and whether they are to name the whole URI on it
+    /// because a proxy reads them.
+    pub(super) async fn connect_for(
+        &self,
+        scheme: &str,
+        host: &str,
+        port: u16,
+    ) -> Result<(Link, bool), BoxError> {
+        let connecting = async {
+            let Some(parent) = self.ways.parent_of(host, port) else {
+                let stream = self
+                    .dial(host, port, self.ways.is_endpoint(host, port))
+                    .await?;
+                return Ok((Link::Plain(stream), false));
+            };
+            let link = self.reach(parent).await?;
+            if parent.forwards(scheme) {
+                return Ok((link, true));
+            }
+            Ok((parent.lead(link, host, port).await?, false))
+        };
+        match timeout(self.connect_timeout, connecting).await {
             Ok(connected) => connected,
             Err(elapsed) => Err(UpstreamFailure::caused(Reason::ConnectTimeout, elapsed).into()),
         }
     }
 
-    async fn connect_unbounded(&self, host: &str, port: u16) -> Result<TcpStream, BoxError> {
-        let addresses = self.checked_addresses(host, port).await?;
+    /// Whether a host may be dialled, judged by its addresses. With a parent it is not ours to look up.
+    pub(super) async fn check(&self, host: &str, port: u16) -> Result<(), BoxError> {
+        if self.ways.parent_of(host, port).is_some() {
+            return Ok(());
+        }
+        match timeout(self.connect_timeout, self.addresses(host, port, false)).await {
+            Ok(checked) => checked.map(drop),
+            Err(elapsed) => Err(UpstreamFailure::caused(Reason::ConnectTimeout, elapsed).into()),
+        }
+    }
+
+    /// A connection to the parent itself, wherever the configuration says that it is.
+    async fn reach(&self, parent: &Parent) -> Result<Link, BoxError> {
+        let stream = self.dial(&parent.host, parent.port, true).await?;
+        match &self.tls {
+            Some(tls) => parent.secured(stream, tls).await,
+            None => Ok(Link::Plain(stream)),
+        }
+    }
+
+    async fn dial(
+        &self,
+        host: &str,
+        port: u16,
+        is_configured: bool,
+    ) -> Result<TcpStream, BoxError> {
+        let addresses = self.addresses(host, port, is_configured).await?;
         let stream = race(addresses).await?;
         // Options fail only on connections that are gone already.
         let _ = stream.set_nodelay(true);
@@ -75,11 +137,13 @@ impl Dialer {
         Ok(stream)
     }
 
-    /// One forbidden address among several refuses the name: an honest name has none.
-    async fn checked_addresses(
+    /// One forbidden address among several refuses the name: an honest name has none. What the
+    /// configuration names itself may be anywhere.
+    async fn addresses(
         &self,
         host: &str,
         port: u16,
+        is_configured: bool,
     ) -> Result<VecDeque<SocketAddr>, BoxError> {
         let bare = host
             .strip_prefix('[')
@@ -92,7 +156,12 @@ impl Dialer {
         let addresses = alternate(&addresses);
         let addresses = addresses.map(|address| SocketAddr::new(address, port));
         addresses
-            .map(|address| self.guard.check_resolved(host, address).map(|()| address))
+            .map(|address| {
+                if !is_configured {
+                    self.guard.check_resolved(host, address)?;
+                }
+                Ok(address)
+            })
             .collect()
     }
 }

@@ -24,6 +24,8 @@ pub enum Reason {
     Invalid,
     /// The origin failed too often lately and is left alone.
     CircuitOpen,
+    /// The origin is asked too often: by its own word, or by a setting.
+    Throttled,
 }
 
 /// An origin did not answer, or not usably.
@@ -49,6 +51,7 @@ impl Reason {
             Self::Reset => "reset",
             Self::Invalid => "invalid",
             Self::CircuitOpen => "circuit_open",
+            Self::Throttled => "throttled",
         }
     }
 
@@ -130,6 +133,7 @@ impl fmt::Display for UpstreamFailure {
             Reason::Reset => "the origin closed the connection too early",
             Reason::Invalid => "the origin's response is not valid",
             Reason::CircuitOpen => "the origin failed too often lately",
+            Reason::Throttled => "the origin is asked too often",
         })
     }
 }

@@ -7,17 +7,22 @@ mod circuit;
 mod connector;
 mod destination;
 mod dial;
+mod exempt;
 mod explain;
 mod failure;
 mod framing;
 mod guard;
 mod interim;
+mod link;
 mod names;
 mod observe;
+mod parent;
 mod redirect;
 mod retry;
 mod roots;
 mod silence;
+mod throttle;
+mod ways;
 
 use std::{
     future::Future,
@@ -42,12 +47,15 @@ use self::{
     destination::{Destination, Stores},
     redirect::Itinerary,
     retry::Retries,
+    throttle::Throttle,
+    ways::Ways,
 };
 pub use self::{
     dial::Dialer,
     failure::{Reason, UpstreamFailure},
     framing::BadFraming,
     guard::Guard,
+    link::Link,
     observe::Observe,
     redirect::BadRedirect,
     roots::{InvalidRoots, Roots},
@@ -69,11 +77,13 @@ pub struct Upstreams(Arc<Shared>);
 
 struct Shared {
     dialer: Dialer,
+    ways: Arc<Ways>,
     pool: Pool,
     stores: Stores,
     roots: Roots,
     circuits: Circuits,
     retries: Retries,
+    throttle: Throttle,
     clock: Clock,
     guard: Arc<dyn Guard>,
     observe: Arc<dyn Observe>,
@@ -98,6 +108,9 @@ pub enum InvalidUpstream {
     /// The TLS library refuses its own defaults.
     #[error("cannot set up TLS")]
     Tls(#[from] rustls::Error),
+    /// A parent, a mirror or a field of our own.
+    #[error("cannot set up the ways to origins")]
+    Ways(#[source] BoxError),
     /// `upstream.user_agent` is not a field value.
     #[error("the user agent is not a valid field value")]
     UserAgent(#[from] http::header::InvalidHeaderValue),
@@ -139,15 +152,20 @@ impl Upstreams {
         guard: Arc<dyn Guard>,
         roots: Roots,
     ) -> Result<Self, InvalidUpstream> {
-        let dialer = Dialer::new(Arc::clone(&guard), settings.connect_timeout.0);
-        let pool = connector::pool(settings, dialer.clone(), roots.clone())?;
+        let ways = Arc::new(Ways::new(settings).map_err(InvalidUpstream::Ways)?);
+        let tls = connector::tls(roots.clone())?;
+        let dialer = Dialer::new(Arc::clone(&guard), settings.connect_timeout.0)
+            .along(Arc::clone(&ways), Arc::new(tls.clone()));
+        let pool = connector::pool(settings, dialer.clone(), tls);
         Ok(Self(Arc::new(Shared {
             dialer,
+            ways,
             pool,
             roots,
             stores: Stores::default(),
             circuits: Circuits::new(settings.circuit_failures, settings.circuit_open.0),
             retries: Retries::new(settings.max_retries),
+            throttle: Throttle::new(settings),
             clock: Clock::system(),
             guard,
             observe: Arc::new(()),
@@ -225,7 +243,11 @@ impl Shared {
             let again = attempt::again(&request);
             let mut response = self.attempts(request, &here, &errand).await?;
             let next = if errand.follows {
-                itinerary.next(&response)?
+                let rewritten = self.ways.rewritten(itinerary.here());
+                let asked = rewritten.filter(|_| here.signing.is_none());
+                itinerary
+                    .next(&response, asked.as_ref())?
+                    .map(|next| self.ways.restored(next))
             } else {
                 None
             };

@@ -37,31 +37,36 @@ impl Itinerary {
         }
     }
 
-    /// Where `response` sends us on; `None` when it is what was asked for.
+    /// The URI that is asked for now.
+    pub(super) fn here(&self) -> &TargetUri {
+        &self.here
+    }
+
+    /// Where `response` sends us on; `None` when it is what was asked for. It was `asked` elsewhere if so.
     pub(super) fn next(
         &self,
         response: &Response<Body>,
+        asked: Option<&TargetUri>,
     ) -> Result<Option<TargetUri>, UpstreamFailure> {
         let Some(location) = location(response) else {
             return Ok(None);
         };
-        let next = self.resolve(location);
+        let next = self.resolve(location, asked.unwrap_or(&self.here));
         next.map(Some)
             .map_err(|bad| UpstreamFailure::caused(Reason::Invalid, bad))
     }
 
-    fn resolve(&self, location: &[u8]) -> Result<TargetUri, BadRedirect> {
+    fn resolve(&self, location: &[u8], here: &TargetUri) -> Result<TargetUri, BadRedirect> {
         if self.left == 0 {
             return Err(BadRedirect::TooMany);
         }
         let location = std::str::from_utf8(location).map_err(|_| BadRedirect::Location)?;
-        let next = self
-            .here
+        let next = here
             .url()
             .join(location)
             .map_err(|_| BadRedirect::Location)?;
         let next: TargetUri = next.as_str().parse().map_err(|_| BadRedirect::Location)?;
-        match (self.here.scheme(), next.scheme()) {
+        match (here.scheme(), next.scheme()) {
             ("https", "http") => Err(BadRedirect::Downgrade),
             (_, "http" | "https") => Ok(next),
             _ => Err(BadRedirect::Location),
@@ -101,7 +106,7 @@ mod tests {
     fn next(from: &str, location: &str) -> Result<String, BadRedirect> {
         let itinerary = Itinerary::new(from.parse().unwrap(), 1);
         itinerary
-            .resolve(location.as_bytes())
+            .resolve(location.as_bytes(), itinerary.here())
             .map(|uri| uri.to_string())
     }
 
@@ -148,6 +153,7 @@ mod tests {
         assert_eq!(fields.len(), 4);
         itinerary.go("https://a.example:8443/3".parse().unwrap(), &mut fields);
         assert_eq!(fields.keys().collect::<Vec<_>>(), ["accept"]);
-        assert_eq!(itinerary.resolve(b"/4"), Err(BadRedirect::TooMany));
+        let beyond = itinerary.resolve(b"/4", itinerary.here());
+        assert_eq!(beyond, Err(BadRedirect::TooMany));
     }
 }

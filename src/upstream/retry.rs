@@ -10,9 +10,9 @@ use artifact_cache_layers::{
     cause::cause_of,
     extensions::Mode,
 };
-use http::{Response, StatusCode, header::RETRY_AFTER};
+use http::{HeaderMap, Response, StatusCode, header::RETRY_AFTER};
 
-use super::UpstreamFailure;
+use super::{Reason, UpstreamFailure};
 
 /// The wait before the first retry; each further one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -101,7 +101,7 @@ pub(super) fn verdict(
 ) -> Verdict {
     match outcome {
         Ok(response) if mode.is_archive() && is_transient(response.status()) => {
-            match retry_after(response, now).unwrap_or_default() {
+            match retry_after(response.headers(), now).unwrap_or_default() {
                 wait if wait <= LONGEST_RETRY_AFTER => Verdict::Again(wait),
                 _ => Verdict::Final,
             }
@@ -109,6 +109,12 @@ pub(super) fn verdict(
         Ok(_) => Verdict::Final,
         Err(error) => match cause_of::<UpstreamFailure>(&**error) {
             Some(failure) if failure.reason.is_transient() => Verdict::Again(Duration::ZERO),
+            Some(failure) if failure.reason == Reason::Throttled && mode.is_archive() => {
+                match failure.retry_after.unwrap_or_default() {
+                    wait if wait <= LONGEST_RETRY_AFTER => Verdict::Again(wait),
+                    _ => Verdict::Final,
+                }
+            }
             _ => Verdict::Final,
         },
     }
@@ -119,8 +125,8 @@ fn is_transient(status: StatusCode) -> bool {
 }
 
 /// RFC 9110 §10.2.3: a number of seconds or an HTTP-date.
-fn retry_after(response: &Response<Body>, now: SystemTime) -> Option<Duration> {
-    let value = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
+pub(super) fn retry_after(fields: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = fields.get(RETRY_AFTER)?.to_str().ok()?;
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
     }
@@ -131,7 +137,6 @@ fn retry_after(response: &Response<Body>, now: SystemTime) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::upstream::Reason;
 
     type Outcome = Result<Response<Body>, BoxError>;
 

@@ -1,6 +1,7 @@
 //! Who may use the cache: tokens and networks, at every door, and that a token never leaves.
 
 mod doors;
+mod limits;
 mod networks;
 mod tokens;
 
@@ -46,7 +47,7 @@ fn command(arguments: &[&str]) -> Command {
 
 /// A new token with these scopes and further arguments.
 #[track_caller]
-fn token(cache: &Cache, scopes: &str, further: &[&str]) -> String {
+pub(crate) fn token(cache: &Cache, scopes: &str, further: &[&str]) -> String {
     let arguments = [
         &["create", "--name", "test", "--scope", scopes][..],
         further,

@@ -74,6 +74,10 @@ fn request_errors() -> Vec<Error> {
         Error::ProxyDisabled,
         Error::NotFound,
         Error::MethodNotAllowed { allow: "GET, HEAD" },
+        Error::RateLimited {
+            reason: "this client asks too often",
+            retry_after: Duration::from_secs(1),
+        },
         Error::UriTooLong,
         Error::ExpectationFailed,
         Error::HeadersTooLarge,

@@ -1,10 +1,10 @@
 //! Where a URI leads: to this machine, or to an origin.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, os::unix::ffi::OsStringExt as _, path::PathBuf};
 
 use artifact_cache_layers::semantics::{object_name::ObjectName, target_uri::TargetUri};
 
-use super::refused;
+use super::{super::percent, refused};
 use crate::error::Error;
 
 /// Where a URI leads.
@@ -77,28 +77,8 @@ fn file(uri: &str, rest: &str) -> Result<PathBuf, Error> {
             path
         }
     };
-    Ok(PathBuf::from(percent_decoded(encoded)))
-}
-
-fn percent_decoded(text: &str) -> std::ffi::OsString {
-    use std::os::unix::ffi::OsStringExt as _;
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let hex = |at: usize| {
-            tail.get(at)
-                .and_then(|digit| char::from(*digit).to_digit(16))
-        };
-        if let (b'%', Some(high), Some(low)) = (first, hex(0), hex(1)) {
-            // Two hex digits are one byte.
-            bytes.extend(u8::try_from(high << 4 | low));
-            rest = &tail[2..];
-        } else {
-            bytes.push(*first);
-            rest = tail;
-        }
-    }
-    std::ffi::OsString::from_vec(bytes)
+    let path = OsString::from_vec(percent::decoded(encoded));
+    Ok(PathBuf::from(path))
 }
 
 #[cfg(test)]

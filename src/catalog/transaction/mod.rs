@@ -1,6 +1,7 @@
 //! [`Transaction`]: one write transaction. What a change means is in the files below: `store`,
 //! `remove`, `reindex`; each keeps the derived tables and the totals in step with the responses.
 
+mod files;
 mod reindex;
 mod remove;
 mod store;
@@ -64,6 +65,10 @@ impl<'e> Transaction<'e> {
             Change::Condemn { digests } => self.condemn(digests),
             Change::Unlinked { digests } => self.unlinked(digests),
             Change::Abandon { digest } => self.abandon(digest),
+            Change::KeepFile(file) => self.keep_file(file),
+            Change::RemoveFile { digest, force } => self.remove_file(digest, *force),
+            Change::Point { name, file, force } => self.point(name, file, *force),
+            Change::Unpoint(name) => self.unpoint(name),
             Change::PutToken(token) => self.put_token(token),
             Change::RemoveToken { id } => self.remove_token(id),
             Change::UseTokens { uses } => self.use_tokens(uses),

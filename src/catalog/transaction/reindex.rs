@@ -8,6 +8,7 @@ use artifact_cache_layers::{digest::Sha256, semantics::cache_key::CacheKey};
 use super::{Result, Transaction, Written, codec};
 use crate::catalog::{
     codec::HitsRecord,
+    files::FileRecord,
     read::{key_of, reference, reference_key},
     set::ResponseSet,
     table::Table,
@@ -24,6 +25,7 @@ impl Transaction<'_> {
         self.each_row(self.tables.artifacts, Self::reindex_artifact)?;
         self.each_row(self.tables.hits, Self::reindex_hits)?;
         self.each_row(self.tables.references, Self::reindex_reference)?;
+        self.each_row(self.tables.files, Self::reindex_file)?;
         self.each_row(self.tables.blobs, Self::reindex_blob)?;
         Ok(Written::default())
     }
@@ -125,7 +127,27 @@ impl Transaction<'_> {
         references.delete(&mut self.txn, bytes).map(drop)
     }
 
-    /// Counts a blob that is held; lets go of one that is not. Uploads are held by themselves.
+    /// Drops an unreadable file; makes the blob known that a readable one implies.
+    fn reindex_file(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        let digest = <[u8; 32]>::try_from(key).ok().map(Sha256::from);
+        let file = codec::decode::<FileRecord<'_>>(value).ok();
+        let (Some(digest), Some(file)) = (digest, file) else {
+            return self.tables.files.delete(&mut self.txn, key).map(drop);
+        };
+        let blobs = self.tables.blobs;
+        let bytes = blobs.get(&self.txn, key)?;
+        if bytes.is_none_or(|bytes| codec::decode_blob(bytes).is_err()) {
+            blobs.delete(&mut self.txn, key)?;
+            self.know_upload(&digest, file.size_bytes)?;
+            // The pass over the blobs counts it.
+            self.counters.blobs -= 1;
+            self.counters.size_bytes -= file.size_bytes;
+        }
+        self.counters.logical_size_bytes += file.size_bytes;
+        Ok(())
+    }
+
+    /// Counts a blob that is held; lets go of one that is not.
     fn reindex_blob(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
         let digest = <[u8; 32]>::try_from(key).ok().map(Sha256::from);
         let blob = codec::decode_blob(value).ok();
@@ -134,7 +156,7 @@ impl Transaction<'_> {
         };
         self.counters.blobs += 1;
         self.counters.size_bytes += blob.size_bytes;
-        if blob.private || self.tables.is_held(&self.txn, &digest)? {
+        if self.tables.is_held(&self.txn, &digest)? {
             return Ok(());
         }
         self.release(&digest)

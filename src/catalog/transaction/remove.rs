@@ -41,11 +41,13 @@ impl Transaction<'_> {
         Ok(Written {
             artifact: Some(set.id),
             released,
+            file: None,
         })
     }
 
     /// Forgets a blob wherever it is held. Its file, should one be left, becomes removable.
     pub(super) fn forget(&mut self, digest: &Sha256) -> Result<Written> {
+        self.drop_file(digest)?;
         let holders = self.tables.holders(&self.txn, digest, usize::MAX)?;
         for key in &holders {
             let Some(mut set) = self.set(key)? else {
@@ -63,6 +65,7 @@ impl Transaction<'_> {
         Ok(Written {
             artifact: None,
             released: vec![*digest],
+            file: None,
         })
     }
 
@@ -99,6 +102,9 @@ impl Transaction<'_> {
             *logical = logical.saturating_sub(size);
         }
         if self.tables.is_held(&self.txn, digest)? {
+            if self.tables.holders(&self.txn, digest, 1)?.is_empty() {
+                self.keep_private(digest)?;
+            }
             return Ok(false);
         }
         self.release(digest)?;
@@ -153,7 +159,7 @@ impl Written {
     fn of(artifact: u64) -> Self {
         Self {
             artifact: Some(artifact),
-            released: Vec::new(),
+            ..Self::default()
         }
     }
 }

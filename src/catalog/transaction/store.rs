@@ -82,6 +82,7 @@ impl Transaction<'_> {
         Ok(Written {
             artifact: Some(set.id),
             released,
+            file: None,
         })
     }
 

@@ -13,6 +13,7 @@ use super::{
     verify::{Pace, Verdict, verify_blob},
 };
 use crate::{
+    artifact::file::File,
     blob::{Recovery, walk::Found},
     catalog::{Addition, BlobRecord, Catalog, CatalogError, Change, Inconsistency},
 };
@@ -67,7 +68,28 @@ impl Check<'_> {
             let additions = additions.collect();
             self.recover(additions)?;
         }
+        self.recover_uploads(&found)?;
         self.recover_journal(wanted)
+    }
+
+    /// Takes in the uploaded files by the records beside their blobs.
+    fn recover_uploads(&mut self, found: &[(Sha256, u64)]) -> Result<()> {
+        for batch in found.chunks(BATCH) {
+            let uploads = batch
+                .iter()
+                .filter_map(|&(digest, size)| self.upload(&digest, size));
+            let changes: Vec<_> = uploads.map(Change::KeepFile).collect();
+            self.report.recovered += changes.len() as u64;
+            self.store.catalog().write_all_blocking(changes)?;
+        }
+        Ok(())
+    }
+
+    /// The uploaded file that a blob is by its record, if the catalog does not know it.
+    fn upload(&self, digest: &Sha256, size_bytes: u64) -> Option<File> {
+        let file = self.store.blobs().upload(digest, size_bytes)?;
+        let is_known = matches!(self.store.catalog().file(digest), Ok(Some(_)));
+        (!is_known && self.is_sound(digest, size_bytes)).then_some(file)
     }
 
     fn recover_journal(&mut self, wanted: &dyn Fn(&CacheKey) -> bool) -> Result<()> {
@@ -177,20 +199,24 @@ impl Check<'_> {
 
     fn unrecorded(&mut self, digest: Sha256, size_bytes: u64) -> Result<()> {
         let addition = self.recoverable(&digest, size_bytes);
+        let upload = self.upload(&digest, size_bytes);
         self.report.findings.push(Finding::Unrecorded {
             digest,
             size_bytes,
-            recoverable: addition.is_some(),
+            recoverable: addition.is_some() || upload.is_some(),
         });
-        match addition {
-            _ if !self.options.repair => Ok(()),
-            Some(addition) => self.recover(vec![addition]),
-            None => {
-                let abandon = Change::Abandon { digest };
-                self.store.catalog().write_blocking(abandon)?;
-                Ok(())
-            }
+        if let Some(upload) = upload.filter(|_| self.options.repair) {
+            self.report.recovered += 1;
+            self.store
+                .catalog()
+                .write_blocking(Change::KeepFile(upload))?;
+        } else if addition.is_none() && self.options.repair {
+            self.store
+                .catalog()
+                .write_blocking(Change::Abandon { digest })?;
         }
+        let addition = addition.filter(|_| self.options.repair);
+        self.recover(addition.into_iter().collect())
     }
 
     fn temporaries(&mut self) -> Result<()> {

@@ -142,6 +142,11 @@ impl Cache {
         &self.data
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// The main listener.
     pub(crate) fn address(&self) -> SocketAddr {
         self.process.main

@@ -21,6 +21,7 @@ pub(crate) mod chaos;
 pub(crate) mod client;
 pub(crate) mod origin;
 pub(crate) mod s3;
+pub(crate) mod socks;
 pub(crate) mod trace;
 
 /// The bound of every wait in the kit. It is never reached when things work, so it may be generous.

@@ -57,6 +57,10 @@ impl Process {
         })
     }
 
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(super) fn signal(&self, signal: Signal) {
         // The child is not waited for yet, so its id is still its own; it may have ended, though.
         kill_process(Pid::from_child(&self.child), signal).unwrap_or_default();

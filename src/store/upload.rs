@@ -1,0 +1,262 @@
+//! Uploads: what a client sends becomes a file of its own. Written and hashed on a thread that may block,
+//! never named before it is whole; dropping an upload at any point leaves nothing.
+
+mod digests;
+
+use std::io;
+
+use artifact_cache_layers::digest::{Hasher, Sha256};
+use bytes::Bytes;
+use tokio::{
+    sync::mpsc,
+    task::{JoinHandle, spawn_blocking},
+};
+
+use self::digests::Digests;
+pub use self::digests::{Algorithm, hex};
+use super::{
+    Store,
+    commit::{CommitError, Verified},
+};
+use crate::{
+    artifact::file::File,
+    blob::Partial,
+    catalog::{Change, FileChange},
+};
+
+/// Pieces that wait for the disk at most; bounds the memory of an upload.
+const QUEUE: usize = 8;
+/// Bytes after which write-back is started, so that the final fsync is short.
+const WRITE_BACK: u64 = 8 << 20;
+/// Bytes between two looks at the free space.
+const LOOK_EVERY: u64 = 64 << 20;
+
+/// Which digests are wanted, beside the SHA-256 of the file.
+#[derive(Clone, Debug, Default)]
+pub struct WantedDigests {
+    /// Of the file.
+    pub of_file: Vec<Algorithm>,
+    /// Of the whole message that the file came in.
+    pub of_message: Vec<Algorithm>,
+}
+
+/// Why an upload is not kept.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// There is no room, or too little would be left.
+    #[error("no room for the upload")]
+    NoRoom,
+    /// The disk failed.
+    #[error("the upload cannot be written")]
+    Disk(#[source] io::Error),
+    /// It could not be committed.
+    #[error("the upload cannot be committed")]
+    Commit(#[from] CommitError),
+    /// The program is shutting down.
+    #[error("the upload was cut off by shutdown")]
+    Shutdown,
+}
+
+/// An upload under way.
+pub struct Upload {
+    store: Store,
+    jobs: mpsc::Sender<Job>,
+    done: JoinHandle<io::Result<Received>>,
+    min_free_bytes: u64,
+    unlooked: u64,
+}
+
+/// An upload that is whole. Dropping it leaves nothing.
+pub struct Received {
+    partial: Partial,
+    /// SHA-256 of the file.
+    pub digest: Sha256,
+    /// Length of the file in bytes.
+    pub size_bytes: u64,
+    /// The other digests of the file, in hex.
+    pub of_file: Vec<(Algorithm, String)>,
+    /// The digests of the message, in hex.
+    pub of_message: Vec<(Algorithm, String)>,
+}
+
+enum Job {
+    File(Bytes),
+    Message(Bytes),
+    Finish,
+}
+
+impl Store {
+    /// Begins an upload that leaves `min_free_bytes` on the file system. With a known length the space is
+    /// reserved now.
+    ///
+    /// # Errors
+    /// When there is no room, or no file can be made.
+    pub async fn begin_upload(
+        &self,
+        length: Option<u64>,
+        min_free_bytes: u64,
+        wanted: WantedDigests,
+    ) -> Result<Upload, UploadError> {
+        let needed = length.unwrap_or(0).saturating_add(min_free_bytes);
+        if self.blobs().free_bytes().is_ok_and(|free| free < needed) {
+            return Err(UploadError::NoRoom);
+        }
+        let blobs = self.blobs().clone();
+        let create = spawn_blocking(move || Partial::create(&blobs, length));
+        let partial = create.await.map_err(|_| UploadError::Shutdown)?;
+        let partial = partial.map_err(UploadError::of)?;
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let done = spawn_blocking(move || receive(partial, &wanted, queue));
+        Ok(Upload {
+            store: self.clone(),
+            jobs,
+            done,
+            min_free_bytes,
+            unlooked: 0,
+        })
+    }
+
+    /// Makes an upload a file. What an earlier upload of the same bytes said of it stays.
+    ///
+    /// # Errors
+    /// When it cannot be made durable; nothing of it is known then.
+    pub async fn keep_upload(
+        &self,
+        received: Received,
+        content_type: String,
+    ) -> Result<File, UploadError> {
+        let file = File {
+            digest: received.digest,
+            size_bytes: received.size_bytes,
+            content_type,
+            created_at: self.clock().now(),
+        };
+        let came = (received.digest, received.size_bytes);
+        let verified = Verified::check(came, None, None).map_err(|_| CommitError::OtherBytes)?;
+        let commit = self
+            .committer()
+            .commit_file(received.partial, verified, file.clone());
+        commit.await.map_err(UploadError::of_commit)?;
+        let known = self.catalog().file(&file.digest);
+        Ok(known.map_err(CommitError::from)?.unwrap_or(file))
+    }
+
+    /// Removes an uploaded file durably, also one that a pointer leads to if `force` is set.
+    ///
+    /// # Errors
+    /// When the catalog cannot be written.
+    pub async fn delete_file(
+        &self,
+        digest: Sha256,
+        force: bool,
+    ) -> Result<FileChange, UploadError> {
+        let change = Change::RemoveFile { digest, force };
+        let written = self.catalog().write(change).await;
+        let removed = written.map_err(CommitError::from)?.file;
+        if removed == Some(FileChange::Done) {
+            let blobs = self.blobs().clone();
+            // Without it `fsck --rebuild` would bring the file back, no more.
+            drop(spawn_blocking(move || blobs.forget_upload(&digest)).await);
+        }
+        Ok(removed.unwrap_or(FileChange::Absent))
+    }
+}
+
+impl Upload {
+    /// Appends bytes to the file.
+    ///
+    /// # Errors
+    /// When there is no room for them.
+    pub async fn write(&mut self, bytes: Bytes) -> Result<(), UploadError> {
+        self.unlooked += bytes.len() as u64;
+        if self.unlooked >= LOOK_EVERY {
+            self.unlooked = 0;
+            let free = self.store.blobs().free_bytes();
+            if free.is_ok_and(|free| free < self.min_free_bytes) {
+                return Err(UploadError::NoRoom);
+            }
+        }
+        self.send(Job::File(bytes)).await
+    }
+
+    /// Notes bytes of the message that the file comes in.
+    ///
+    /// # Errors
+    /// When the disk failed.
+    pub async fn note(&mut self, bytes: Bytes) -> Result<(), UploadError> {
+        self.send(Job::Message(bytes)).await
+    }
+
+    async fn send(&mut self, job: Job) -> Result<(), UploadError> {
+        if self.jobs.send(job).await.is_ok() {
+            return Ok(());
+        }
+        // It gave up, and says why.
+        match (&mut self.done).await {
+            Ok(Err(error)) => Err(UploadError::of(error)),
+            _ => Err(UploadError::Shutdown),
+        }
+    }
+
+    /// That was all: waits until it is written and hashed.
+    ///
+    /// # Errors
+    /// When there was no room for it.
+    pub async fn finish(mut self) -> Result<Received, UploadError> {
+        self.send(Job::Finish).await?;
+        let done = self.done.await.map_err(|_| UploadError::Shutdown)?;
+        done.map_err(UploadError::of)
+    }
+}
+
+impl UploadError {
+    fn of(error: io::Error) -> Self {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        match error.kind() {
+            StorageFull | QuotaExceeded | FileTooLarge => Self::NoRoom,
+            _ => Self::Disk(error),
+        }
+    }
+
+    fn of_commit(error: CommitError) -> Self {
+        match error {
+            CommitError::Blob(error) => Self::of(error),
+            other => other.into(),
+        }
+    }
+}
+
+/// Writes and hashes until it is told to finish. Dropped before that, the file disappears.
+fn receive(
+    partial: Partial,
+    wanted: &WantedDigests,
+    mut queue: mpsc::Receiver<Job>,
+) -> io::Result<Received> {
+    let mut of_file = Digests::of(&wanted.of_file);
+    let mut of_message = Digests::of(&wanted.of_message);
+    let (mut hasher, mut length) = (Hasher::default(), 0_u64);
+    loop {
+        match queue.blocking_recv() {
+            Some(Job::File(bytes)) => {
+                partial.write_all_at(&bytes, length)?;
+                hasher.update(&bytes);
+                of_file.update(&bytes);
+                let before = length;
+                length += bytes.len() as u64;
+                if before / WRITE_BACK != length / WRITE_BACK {
+                    partial.start_writeback(before / WRITE_BACK * WRITE_BACK, WRITE_BACK);
+                }
+            }
+            Some(Job::Message(bytes)) => of_message.update(&bytes),
+            Some(Job::Finish) => break,
+            None => return Err(io::ErrorKind::Interrupted.into()),
+        }
+    }
+    Ok(Received {
+        partial,
+        digest: hasher.finish(),
+        size_bytes: length,
+        of_file: of_file.finish(),
+        of_message: of_message.finish(),
+    })
+}
