@@ -151,3 +151,7 @@ pub enum Served {
     /// From the origin, not through the cache.
     Bypass,
 }
+
+/// On a response without the artifact: what the origin says is wrong, in a few words for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explained(pub std::sync::Arc<str>);

@@ -16,7 +16,8 @@
 //!     │  cache     reuses, validates or forwards (RFC 9111)              │
 //!     │  collapse  lets one request fetch what many ask for              │
 //!     │  tee       stores while it streams, and knows the digest         │
-//!     ▼  hop       ends hop-by-hop fields, signs with Via                │
+//!     │  hop       ends hop-by-hop fields, signs with Via                │
+//!     ▼  sigv4     signs requests to S3, at the very last                │
 //!                          the origin's client
 //! ```
 //!
@@ -110,6 +111,8 @@ pub mod record;
 pub mod rescue;
 #[cfg(feature = "semantics")]
 pub mod semantics;
+#[cfg(feature = "sigv4")]
+pub mod sigv4;
 #[cfg(feature = "target")]
 pub mod target;
 #[cfg(feature = "tee")]

@@ -92,6 +92,7 @@ impl Backend for Memory {
             now: moment(),
             cache_dir: "/data/cache".into(),
             allow_local_paths: false,
+            s3_endpoint_url: None,
             not_ready: self.not_ready,
         }
     }

@@ -17,6 +17,8 @@ pub struct Health {
     pub cache_dir: PathBuf,
     /// Whether paths of this machine may be resolved.
     pub allow_local_paths: bool,
+    /// The object store that is asked when none is named; `None` for AWS.
+    pub s3_endpoint_url: Option<String>,
     /// Why no new work should be sent here, if so.
     pub not_ready: Option<NotReady>,
 }
@@ -66,7 +68,7 @@ pub(super) fn health(health: &Health) -> Result<Response<Body>, ApiError> {
             version: env!("CARGO_PKG_VERSION"),
             cache_dir: health.cache_dir.display().to_string(),
             allow_local_paths: health.allow_local_paths,
-            s3_endpoint_url: None,
+            s3_endpoint_url: health.s3_endpoint_url.clone(),
         },
     )
 }

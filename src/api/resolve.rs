@@ -173,7 +173,7 @@ fn in_its_words(error: BoxError) -> BoxError {
         return refused("Downloaded sha256 mismatch").into();
     }
     match cause_of::<NotFetched>(&*error) {
-        Some(NotFetched { status }) if absent.contains(status) => {
+        Some(NotFetched { status, .. }) if absent.contains(status) => {
             let message = "Artifact not found".into();
             Error::Absent { message }.into()
         }

@@ -49,6 +49,7 @@ impl Backend for App {
             now,
             cache_dir: self.store.blobs().root().to_owned(),
             allow_local_paths: self.config().resolve.allow_local_paths,
+            s3_endpoint_url: self.config().s3.url().map(str::to_owned),
             not_ready,
         }
     }

@@ -129,6 +129,10 @@ impl Guard for EgressGuard {
     fn check_resolved(&self, host: &str, address: SocketAddr) -> Result<(), BoxError> {
         self.requests.check_resolved(host, address).map_err(boxed)
     }
+
+    fn check_endpoint(&self, address: SocketAddr) -> Result<(), BoxError> {
+        self.requests.check_endpoint(address).map_err(boxed)
+    }
 }
 
 fn boxed(denied: Denied) -> BoxError {

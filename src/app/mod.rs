@@ -13,6 +13,7 @@ mod open;
 pub mod requests;
 mod run;
 mod signals;
+mod stores;
 
 use std::{net::SocketAddr, sync::Arc};
 

@@ -3,10 +3,10 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use artifact_cache_layers::body::BoxError;
+use artifact_cache_layers::{body::BoxError, egress::EgressPolicy};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{App, certificates, glue, observers::Observers};
+use super::{App, certificates, glue, observers::Observers, stores};
 use crate::{
     access::{Gate, Keyring},
     blob::{BlobOptions, BlobStore},
@@ -77,19 +77,18 @@ impl App {
         let classifier = config.classes.classifier().map_err(setting)?;
         let rules = glue::rules(&config, &classifier, &clock, &tasks);
         let rules = Arc::new(ArcSwap::from_pointee(rules));
+        let stores = stores::stores(&config, &clock).map_err(StartError::Setting)?;
         let mirrors = glue::mirrors(&config).map_err(StartError::Setting)?;
         let rule = glue::egress(&config.egress, addresses).map_err(StartError::Setting)?;
+        let rule = stores::with_buckets(rule, &stores);
         let egress = Arc::new(glue::with_mirrors(rule.clone(), &mirrors));
-        let tunnel_ports = glue::ports(&config.proxy.connect_ports).map_err(StartError::Setting)?;
-        let guard = Arc::new(glue::EgressGuard {
-            requests: egress.clone(),
-            tunnels: rule.with_ports(tunnel_ports),
-        });
+        let guard = guard(&config, rule, &egress)?;
         let observers = Arc::new(Observers::new(metrics.clone()));
         let upstreams = Upstreams::new(&config.upstream, guard)?
             .observed_by(observers.clone())
             .following_presigned(config.classes.presigned)
-            .timed_by(clock.clone());
+            .timed_by(clock.clone())
+            .with_stores(&config.upstream, &config.s3, stores)?;
         let interception = interception(&config, &clock)?;
         let tunnels = tunnels(&config, upstreams.dialer(), &tasks, &stop)?
             .intercepted_by(interception.clone())
@@ -114,6 +113,19 @@ impl App {
             addresses: addresses.into(),
         })
     }
+}
+
+/// The rule of every way out: tunnels have ports of their own.
+fn guard(
+    config: &Config,
+    rule: EgressPolicy,
+    requests: &Arc<EgressPolicy>,
+) -> Result<Arc<glue::EgressGuard>, StartError> {
+    let ports = glue::ports(&config.proxy.connect_ports).map_err(StartError::Setting)?;
+    Ok(Arc::new(glue::EgressGuard {
+        requests: requests.clone(),
+        tunnels: rule.with_ports(ports),
+    }))
 }
 
 fn tunnels(

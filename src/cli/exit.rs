@@ -43,6 +43,10 @@ pub(super) enum Failure {
         expected: Sha256,
         actual: Sha256,
     },
+    #[error("{0}")]
+    Damage(String),
+    #[error("{0}")]
+    Credentials(String),
     #[error("{0} damaged")]
     Damaged(usize),
     #[error("{0} inconsistencies are left; --repair mends them")]
@@ -128,8 +132,9 @@ impl Failure {
             Self::Usage(_) => Exit::Usage,
             Self::Missing(_) => Exit::Missing,
             Self::Refused(refusal) => refusal.exit(),
-            Self::Mismatch { .. } | Self::Damaged(_) => Exit::Mismatch,
+            Self::Mismatch { .. } | Self::Damaged(_) | Self::Damage(_) => Exit::Mismatch,
             Self::Upload(cause) => cause.exit(),
+            Self::Credentials(_) => Exit::Credentials,
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
             _ => Exit::Error,
         }
@@ -176,7 +181,8 @@ impl Failure {
             Self::Usage(_) => "usage",
             Self::Missing(_) => "not_found",
             Self::Refused(_) => "refused",
-            Self::Mismatch { .. } => "checksum_mismatch",
+            Self::Mismatch { .. } | Self::Damage(_) => "checksum_mismatch",
+            Self::Credentials(_) => "credentials",
             Self::Damaged(_) => "damaged",
             Self::Inconsistent(_) => "inconsistent",
             Self::Client(_) => "server_unavailable",

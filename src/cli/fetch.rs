@@ -5,7 +5,7 @@ use artifact_cache_layers::{
     semantics::target_uri::TargetUri,
 };
 use clap::Args;
-use url::{Url, form_urlencoded};
+use url::form_urlencoded;
 
 use super::exit::Failure;
 
@@ -71,8 +71,9 @@ pub(super) fn target_uri(text: &str) -> Result<TargetUri, Failure> {
         .map_err(|error| Failure::Usage(format!("'{text}': {error}")))?;
     match uri.scheme() {
         "http" | "https" => Ok(uri),
+        _ if uri.object().is_some() => Ok(uri),
         scheme => Err(Failure::Usage(format!(
-            "'{text}': scheme {scheme} is not http or https"
+            "'{text}': scheme {scheme} is not http, https or s3"
         ))),
     }
 }
@@ -83,8 +84,10 @@ pub(super) fn digest(text: &str) -> Result<Sha256, InvalidDigest> {
 }
 
 fn fragment_pin(url: &str) -> Result<Option<Sha256>, Failure> {
-    let url = Url::parse(url).map_err(|error| Failure::Usage(error.to_string()))?;
-    let pin = url.fragment().and_then(|text| text.strip_prefix("sha256="));
+    let parsed = TargetUri::parse_with_fragment(url);
+    let (_, fragment) = parsed.map_err(|error| Failure::Usage(error.to_string()))?;
+    let pin = fragment.as_deref();
+    let pin = pin.and_then(|text| text.strip_prefix("sha256="));
     pin.map(digest)
         .transpose()
         .map_err(|error| Failure::Usage(format!("fragment of the URL: {error}")))

@@ -20,6 +20,7 @@ mod output;
 mod partial;
 mod remote;
 mod rm;
+mod s3;
 mod serve;
 mod settings;
 mod setup;
@@ -45,6 +46,8 @@ Exit codes:
 
 Environment:
   ARTIFACT_CACHE_URL, ARTIFACT_CACHE_TOKEN   the server that get, head, ls, show, explain, rm and stats ask
+  ARTIFACTS_ENDPOINT, ARTIFACTS_ACCESS_KEY, ARTIFACTS_SECRET_KEY, ARTIFACTS_REGION,
+  ARTIFACTS_BUCKET, ARTIFACTS_USE_SSL        the object store that s3 asks
   NO_COLOR                                   no colours";
 
 /// A pull-through cache and archive for artifacts. Without a verb it serves.
@@ -85,6 +88,8 @@ enum Verb {
     PullRun(files::pull_run::PullRun),
     /// Show the sums over the cache
     Stats(stats::Stats),
+    /// Work with artifacts in an object store, without a cache
+    S3(s3::S3),
     /// Read stored artifacts and compare them with their digests
     Verify(verify::Verify),
     /// Compare catalog and files; repair or rebuild the catalog
@@ -163,6 +168,7 @@ impl Cli {
             Some(Verb::UploadDir(upload)) => wait(upload.run(out)),
             Some(Verb::PullRun(pull)) => wait(pull.run(out)),
             Some(Verb::Stats(stats)) => wait(stats.run(out)),
+            Some(Verb::S3(s3)) => wait(s3.run(out)),
             Some(Verb::Verify(verify)) => verify.run(settings, out),
             Some(Verb::Fsck(fsck)) => fsck.run(settings, out),
             Some(Verb::Token(token)) => wait(token.run(settings, out)),
@@ -206,6 +212,7 @@ impl Verb {
             Self::UploadDir(verb) => verb.remote.json,
             Self::PullRun(verb) => verb.remote.json,
             Self::Stats(verb) => verb.remote.json,
+            Self::S3(verb) => verb.is_json(),
             Self::Verify(verb) => verb.json,
             Self::Fsck(verb) => verb.json,
             Self::Model(verb) => verb.is_json(),

@@ -29,8 +29,8 @@ pub(super) fn layers(
             continue;
         };
         let path = rest.to_lowercase().replace("__", ".");
-        match settings.iter().find(|setting| setting.path == path) {
-            Some(setting) => layers.extend(layer(name, value, setting, problems)),
+        match located(&settings, &path) {
+            Some(setting) => layers.extend(layer(name, value, &setting, problems)),
             None => unknown(name, &settings, problems),
         }
     }
@@ -48,14 +48,22 @@ fn old_names(
             .iter()
             .rev()
             .find(|(name, value)| name == old && (!value.is_empty() || legacy::may_be_empty(old)));
-        let setting = settings.iter().find(|setting| setting.path == path);
+        let setting = located(settings, path);
         if let (Some((name, value)), Some(setting)) = (value, setting)
             && let Some(value) = legacy::translated(path, value)
         {
-            layers.extend(layer(name, &value, setting, problems));
+            layers.extend(layer(name, &value, &setting, problems));
         }
     }
     layers
+}
+
+/// The setting at `path`, in a named group too.
+fn located(settings: &[Located], path: &str) -> Option<Located> {
+    let found = settings.iter().find(|setting| setting.path == path);
+    found
+        .cloned()
+        .or_else(|| settings.iter().find_map(|setting| setting.below(path)))
 }
 
 fn layer(name: &str, value: &str, setting: &Located, problems: &mut Problems) -> Option<Layer> {

@@ -128,6 +128,22 @@ impl Walk<'_> {
         kept
     }
 
+    /// Sections under names of the operator's choice. A name alone is a section of defaults.
+    fn named(&mut self, path: &str, section: &'static Section, tree: Dict) -> Dict {
+        let mut kept = Dict::new();
+        for (name, value) in tree {
+            let value = match value {
+                Value::Empty(..) => Value::from(Dict::new()),
+                value => value,
+            };
+            let path = format!("{path}.{name}");
+            if let Some(value) = self.value(&path, Kind::Section(section), value) {
+                kept.insert(name, value);
+            }
+        }
+        kept
+    }
+
     /// A key without a value, as a section with all its keys commented out, sets nothing.
     fn value(&mut self, path: &str, kind: Kind, value: Value) -> Option<Value> {
         match (kind, value) {
@@ -135,7 +151,10 @@ impl Walk<'_> {
             (Kind::Section(section), Value::Dict(_, tree)) => {
                 Some(self.section(&format!("{path}."), section, tree).into())
             }
-            (Kind::Section(_), _) => {
+            (Kind::Named(section), Value::Dict(_, tree)) => {
+                Some(self.named(path, section, tree).into())
+            }
+            (Kind::Section(_) | Kind::Named(_), _) => {
                 self.problems.add_from(
                     path,
                     self.origin.clone(),

@@ -4,7 +4,7 @@
 use super::units::Span;
 
 /// Each variable and the setting that it is today.
-pub(super) const VARIABLES: [(&str, &str); 31] = [
+pub(super) const VARIABLES: [(&str, &str); 33] = [
     ("PORT", "server.port"),
     ("METRICS_PORT", "metrics.port"),
     ("STORAGE_PATH", "storage.base_path"),
@@ -46,6 +46,8 @@ pub(super) const VARIABLES: [(&str, &str); 31] = [
         "CAIA_REGISTRY_PROMOTION_REQUIRED_SUITE",
         "registry.promotion_required_suite",
     ),
+    ("AWS_REGION", "s3.region"),
+    ("ARTIFACT_S3_ENDPOINT_URL", "s3.endpoints.default.url"),
     ("DATA_ROOT", "storage.base_path"),
     ("ARTIFACT_CACHE_DIR", "storage.base_path"),
     ("ARTIFACT_MAX_HASH_BYTES", "resolve.max_hash_bytes"),

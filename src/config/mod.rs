@@ -28,6 +28,7 @@ pub mod proxy;
 pub mod reference;
 pub mod registry;
 pub mod resolve;
+pub mod s3;
 pub mod secret;
 pub mod server;
 pub mod show;
@@ -73,6 +74,8 @@ section! {
         pub proxy: proxy::Proxy = proxy::Proxy::default(),
         /// The registry of models.
         pub registry: registry::Registry = registry::Registry::default(),
+        /// Object stores that speak the protocol of S3.
+        pub s3: s3::S3 = s3::S3::default(),
         /// Prefixes that stand for upstream base URLs.
         pub mirror: mirror::Mirror = mirror::Mirror::default(),
         /// Verified local paths of artifacts, `POST /resolve`.
@@ -108,6 +111,7 @@ impl Config {
         self.proxy.check(&self.egress, &mut problems);
         self.intercept.check(&self.proxy, &mut problems);
         self.registry.check(&mut problems);
+        self.s3.check(&mut problems);
         self.mirror.check(&mut problems);
         self.classes.check(&mut problems);
         self.files.check(&mut problems);

@@ -19,6 +19,7 @@ pub fn markdown() -> String {
             "| Key | Type | Default | Environment | Meaning |\n|---|---|---|---|---|\n".into(),
         );
         parts.extend(rows(name));
+        parts.extend(named(name));
     }
     parts.concat()
 }
@@ -105,6 +106,24 @@ fn rows(section: &str) -> impl Iterator<Item = String> {
     })
 }
 
+/// The keys of sections that the operator names.
+fn named(section: &'static str) -> impl Iterator<Item = String> {
+    defaults(section).filter_map(move |(name, setting, _)| {
+        let Kind::Named(group) = setting.key.kind else {
+            return None;
+        };
+        let head = format!(
+            "\nEach of `{section}.{name}.<name>`, in the environment `{}__<NAME>__…`:\n\n| Key | Type | Meaning |\n|---|---|---|\n",
+            setting.variable()
+        );
+        let rows = group.keys.iter().map(|key| {
+            let about = meaning(key).replace('|', "\\|");
+            format!("| `{}` | {} | {about} |\n", key.name, kind(key.kind))
+        });
+        Some(std::iter::once(head).chain(rows).collect::<String>())
+    })
+}
+
 fn commented_settings(section: &str) -> impl Iterator<Item = String> {
     defaults(section).map(|(name, setting, default)| {
         format!(
@@ -155,6 +174,7 @@ fn kind(kind: Kind) -> String {
             .join(", "),
         Kind::List(item) => format!("list: {}", self::kind(*item)),
         Kind::Optional(value) => format!("{}, optional", self::kind(*value)),
+        Kind::Named(_) => "sections by name".into(),
         Kind::Section(section) => {
             let keys = section.keys.iter().map(|key| format!("`{}`", key.name));
             format!("mapping of {}", keys.collect::<Vec<_>>().join(", "))

@@ -1,7 +1,7 @@
 //! What a section says about itself: `section!` writes a settings struct, its defaults and the table
 //! of its keys from one text, so that documentation, environment and checks cannot drift from it.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
 
 use figment::Figment;
 use ipnet::IpNet;
@@ -41,6 +41,8 @@ pub enum Kind {
     Optional(&'static Kind),
     /// A group of further settings.
     Section(&'static Section),
+    /// Any number of such groups, each under a name of the operator's choice.
+    Named(&'static Section),
 }
 
 /// A group of settings.
@@ -95,6 +97,20 @@ impl Section {
 }
 
 impl Located {
+    /// The setting at `path` below a named group, where this is one: `s3.endpoints.lab.url`.
+    pub(super) fn below(&self, path: &str) -> Option<Self> {
+        let Kind::Named(section) = self.key.kind else {
+            return None;
+        };
+        let rest = path.strip_prefix(&self.path)?.strip_prefix('.')?;
+        let (_, name) = rest.split_once('.')?;
+        let key = section.keys.iter().find(|key| key.name == name)?;
+        Some(Self {
+            path: path.to_owned(),
+            key: *key,
+        })
+    }
+
     /// The variable of the environment that sets it.
     #[must_use]
     pub fn variable(&self) -> String {
@@ -122,6 +138,24 @@ kinds! {
     PathBuf => Kind::Path,
     IpAddr => Kind::Address,
     IpNet => Kind::Network,
+}
+
+/// Groups of settings by the names that the operator gave them.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Named<T>(pub BTreeMap<String, T>);
+
+impl<T> Default for Named<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<T: Setting> Setting for Named<T> {
+    const KIND: Kind = match T::KIND {
+        Kind::Section(section) => Kind::Named(section),
+        _ => panic!("only sections have names"),
+    };
 }
 
 impl<T: Setting> Setting for Vec<T> {

@@ -108,6 +108,17 @@ fn in_yaml(kind: Kind, value: &Value) -> String {
             let items: Vec<String> = items.iter().map(|item| in_yaml(*kind, item)).collect();
             format!("[{}]", items.join(", "))
         }
+        (Kind::Named(section), Value::Dict(_, groups)) => {
+            let groups = groups.iter().map(|(name, group)| {
+                let set = section.keys.iter().filter_map(|key| {
+                    let value = group.find_ref(key.name)?;
+                    let is_set = !matches!(value, Value::Empty(..));
+                    is_set.then(|| format!("{}: {}", key.name, in_yaml(key.kind, value)))
+                });
+                format!("{name}: {{{}}}", set.collect::<Vec<_>>().join(", "))
+            });
+            format!("{{{}}}", groups.collect::<Vec<_>>().join(", "))
+        }
         (Kind::Section(section), Value::Dict(_, values)) => {
             let entries = section.keys.iter().filter_map(|key| {
                 let value = values.get(key.name)?;

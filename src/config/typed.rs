@@ -39,7 +39,7 @@ pub(super) fn typed(kind: Kind, value: Value) -> Result<Value, Mistyped> {
         Kind::Address => parsed::<IpAddr>(value, Mistyped::Address),
         Kind::Network => parsed::<IpNet>(value, Mistyped::Network),
         Kind::Choice(words) => choice(words, value),
-        Kind::Span | Kind::Size | Kind::Section(_) => Ok(value),
+        Kind::Span | Kind::Size | Kind::Section(_) | Kind::Named(_) => Ok(value),
     }
 }
 

@@ -154,6 +154,7 @@ impl Error {
             | Self::Forbidden { reason }
             | Self::Misdirected { reason }
             | Self::BadRequest { reason } => Some(shortened(reason)),
+            Self::UpstreamStatus { explained, .. } => explained.as_deref().map(shortened),
             Self::Unauthorized { reason }
             | Self::ProxyUnauthorized { reason }
             | Self::RateLimited { reason, .. }

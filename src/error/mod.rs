@@ -72,6 +72,8 @@ pub enum Error {
     UpstreamStatus {
         /// The origin's status.
         status_code: StatusCode,
+        /// What the origin says is wrong, where it is a store that says so.
+        explained: Option<String>,
         /// The artifact.
         source_url: String,
     },
@@ -354,4 +356,11 @@ impl Error {
 }
 
 /// Rules about what a target is called; all others are about the address that it leads to.
-const NAMES: [&str; 5] = ["scheme", "host", "allow_ports", "allow_hosts", "deny_hosts"];
+const NAMES: [&str; 6] = [
+    "scheme",
+    "host",
+    "allow_ports",
+    "allow_hosts",
+    "deny_hosts",
+    "buckets",
+];

@@ -18,6 +18,7 @@ use crate::{
     api::ApiError,
     catalog::CatalogError,
     error::{Error, Unavailable},
+    s3::{NoStore, credentials::NoKeys},
     upstream::{BadRedirect, Reason, UpstreamFailure},
 };
 
@@ -76,6 +77,12 @@ fn refused(chain: Chain<'_>) -> Option<Error> {
         return Some(Error::PolicyDenied {
             rule: denied.rule.to_owned(),
             what: denied.what.clone(),
+        });
+    }
+    if let Some(no_store) = cause_of::<NoStore>(chain) {
+        return Some(Error::PolicyDenied {
+            rule: "buckets".into(),
+            what: no_store.to_string(),
         });
     }
     if cause_of::<Overloaded>(chain).is_some() {
@@ -144,9 +151,10 @@ fn of_artifact(chain: Chain<'_>, source_url: &str) -> Option<Error> {
             source_url,
         });
     }
-    if let Some(&NotFetched { status }) = cause_of(chain) {
+    if let Some(NotFetched { status, explained }) = cause_of(chain) {
         return Some(Error::UpstreamStatus {
-            status_code: status,
+            status_code: *status,
+            explained: explained.as_ref().map(|it| it.0.to_string()),
             source_url,
         });
     }
@@ -173,9 +181,16 @@ fn of_upstream(chain: Chain<'_>, source_url: String) -> Option<Error> {
             retry_after,
         });
     }
+    if let Some(no_keys) = cause_of::<NoKeys>(chain) {
+        // Whoever was asked for keys is no origin: what became of that is not the client's to read as one.
+        return Some(Error::internal(no_keys));
+    }
     let failure = cause_of::<UpstreamFailure>(chain)?;
     if failure.reason == Reason::Throttled {
         return Some(throttled(failure));
+    }
+    if failure.reason == Reason::Invalid {
+        return Some(invalid(failure, source_url));
     }
     let reason = match failure.reason {
         Reason::Dns => Unavailable::Dns,
@@ -184,15 +199,6 @@ fn of_upstream(chain: Chain<'_>, source_url: String) -> Option<Error> {
         Reason::ConnectTimeout => Unavailable::ConnectTimeout,
         Reason::Timeout => Unavailable::Timeout,
         Reason::CircuitOpen => Unavailable::CircuitOpen,
-        Reason::Invalid => {
-            return Some(Error::UpstreamInvalid {
-                source_url,
-                reason: failure
-                    .source
-                    .as_deref()
-                    .map_or_else(String::new, ToString::to_string),
-            });
-        }
         _ => Unavailable::Reset,
     };
     Some(Error::UpstreamUnavailable {
@@ -200,6 +206,12 @@ fn of_upstream(chain: Chain<'_>, source_url: String) -> Option<Error> {
         reason,
         retry_after: failure.retry_after,
     })
+}
+
+fn invalid(failure: &UpstreamFailure, source_url: String) -> Error {
+    let source = failure.source.as_deref();
+    let reason = source.map_or_else(String::new, ToString::to_string);
+    Error::UpstreamInvalid { source_url, reason }
 }
 
 fn throttled(failure: &UpstreamFailure) -> Error {

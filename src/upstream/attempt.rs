@@ -17,14 +17,16 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::{
-    Reason, Shared, UpstreamFailure, body::ResponseBody, circuit::Permit, framing, interim, parent,
-    retry,
+    Reason, Shared, UpstreamFailure, body::ResponseBody, circuit::Permit, destination::Destination,
+    framing, interim, parent, redirect::Follow, retry,
 };
 
 /// What all attempts of one request have in common.
 pub(super) struct Errand {
     pub(super) mode: Mode,
     pub(super) deadline: Instant,
+    /// Which redirects are followed.
+    pub(super) follows: Follow,
     /// Where interim responses go.
     pub(super) interim: Option<Interim>,
 }
@@ -43,17 +45,17 @@ pub(super) fn again(request: &Request<Body>) -> Option<Request<Body>> {
 }
 
 impl Shared {
-    /// Asks for `uri` until there is an answer worth having, or no point in going on.
+    /// Asks at `there` until there is an answer worth having, or no point in going on.
     pub(super) async fn attempts(
         &self,
         mut request: Request<Body>,
-        uri: &TargetUri,
+        there: &Destination,
         errand: &Errand,
     ) -> Result<Response<Body>, BoxError> {
         let mut tries = self.retries.begin();
         loop {
             let again = again(&request);
-            let outcome = self.attempt(request, uri, errand).await;
+            let outcome = self.attempt(request, there, errand).await;
             let Some(again) = again else { return outcome };
             let verdict = retry::verdict(&outcome, errand.mode, self.clock.now());
             match tries.next(verdict) {
@@ -72,19 +74,28 @@ impl Shared {
     async fn attempt(
         &self,
         request: Request<Body>,
-        uri: &TargetUri,
+        there: &Destination,
         errand: &Errand,
     ) -> Result<Response<Body>, BoxError> {
-        let rewritten = self.ways.rewritten(uri);
+        let uri = &there.origin;
+        // A store is where the configuration says: nothing leads to it from elsewhere.
+        let is_store = there.signing.is_some();
+        let rewritten = self.ways.rewritten(uri).filter(|_| !is_store);
         let asked = rewritten.as_ref().unwrap_or(uri);
-        self.await_turn(uri, rewritten.is_some(), errand.deadline)
-            .await?;
+        if !is_store {
+            self.await_turn(uri, rewritten.is_some(), errand.deadline)
+                .await?;
+        }
         let is_private = request.headers().contains_key(AUTHORIZATION);
-        let mut request = self.addressed(request, asked)?;
+        let mut request = if is_store {
+            self.signed(request, there).await?
+        } else {
+            self.addressed(request, asked)?
+        };
         interim::forward(&mut request, errand.interim.clone());
         let sent = Instant::now();
         let permit = self.circuits.admit(uri, sent)?;
-        let outcome = match timeout_at(errand.deadline, self.pool.request(request)).await {
+        let outcome = match timeout_at(errand.deadline, there.pool.request(request)).await {
             Ok(outcome) => outcome.map_err(UpstreamFailure::of),
             Err(elapsed) => Err(UpstreamFailure::caused(Reason::Timeout, elapsed).into()),
         };

@@ -34,4 +34,13 @@ pub trait Guard: Send + Sync {
     fn check_resolved(&self, _host: &str, address: SocketAddr) -> Result<(), BoxError> {
         self.check_address(address)
     }
+
+    /// May this address be dialled for a store that the configuration names? Being named is leave
+    /// enough, but for what no configuration opens.
+    ///
+    /// # Errors
+    /// When it may not.
+    fn check_endpoint(&self, _address: SocketAddr) -> Result<(), BoxError> {
+        Ok(())
+    }
 }

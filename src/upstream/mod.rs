@@ -5,8 +5,10 @@ mod attempt;
 mod body;
 mod circuit;
 mod connector;
+mod destination;
 mod dial;
 mod exempt;
+mod explain;
 mod failure;
 mod framing;
 mod guard;
@@ -42,6 +44,7 @@ use self::{
     attempt::Errand,
     circuit::Circuits,
     connector::Pool,
+    destination::{Destination, Stores},
     redirect::{Follow, Itinerary},
     retry::Retries,
     throttle::Throttle,
@@ -57,10 +60,15 @@ pub use self::{
     redirect::BadRedirect,
     roots::{InvalidRoots, Roots},
 };
-use crate::{clock::Clock, config::upstream::Upstream};
+use crate::{
+    clock::Clock,
+    config::{s3::S3, upstream::Upstream},
+    s3::{Endpoints, Operation},
+};
 
 /// Asks origins. A request carries a [`Target`]: its URI is what is asked for, and its mode decides
-/// whether redirects and unwelcome statuses are dealt with here (archive modes) or passed through.
+/// whether redirects and unwelcome statuses are dealt with here (archive modes) or passed through. The
+/// URI of an object is asked of its store, and so is the [`Operation`] that a request may carry.
 ///
 /// Every error is either an [`UpstreamFailure`] or what the [`Guard`] said, found by
 /// [`cause_of`](artifact_cache_layers::cause::cause_of). Clones share connections, circuits and budget.
@@ -71,6 +79,8 @@ struct Shared {
     dialer: Dialer,
     ways: Arc<Ways>,
     pool: Pool,
+    stores: Stores,
+    roots: Roots,
     circuits: Circuits,
     retries: Retries,
     throttle: Throttle,
@@ -117,6 +127,23 @@ impl Upstreams {
         Self::with_roots(settings, guard, roots)
     }
 
+    /// Which stores objects are asked of; to be called before the value is cloned.
+    ///
+    /// # Errors
+    /// When certificates of a store cannot be read.
+    pub fn with_stores(
+        mut self,
+        upstream: &Upstream,
+        settings: &S3,
+        endpoints: Endpoints,
+    ) -> Result<Self, InvalidUpstream> {
+        if let Some(shared) = Arc::get_mut(&mut self.0) {
+            let (guard, roots) = (&shared.guard, &shared.roots);
+            shared.stores = Stores::new(upstream, settings, endpoints, guard, roots)?;
+        }
+        Ok(self)
+    }
+
     /// The same, trusting exactly `roots`.
     ///
     /// # Errors
@@ -127,7 +154,7 @@ impl Upstreams {
         roots: Roots,
     ) -> Result<Self, InvalidUpstream> {
         let ways = Arc::new(Ways::new(settings).map_err(InvalidUpstream::Ways)?);
-        let tls = connector::tls(roots)?;
+        let tls = connector::tls(roots.clone())?;
         let dialer = Dialer::new(Arc::clone(&guard), settings.connect_timeout.0)
             .along(Arc::clone(&ways), Arc::new(tls.clone()));
         let pool = connector::pool(settings, dialer.clone(), tls);
@@ -135,6 +162,8 @@ impl Upstreams {
             dialer,
             ways,
             pool,
+            roots,
+            stores: Stores::default(),
             circuits: Circuits::new(settings.circuit_failures, settings.circuit_open.0),
             retries: Retries::new(settings.max_retries),
             throttle: Throttle::new(settings),
@@ -197,39 +226,50 @@ impl Shared {
     }
 
     /// Goes where redirects lead, in archive modes, for requests that only read.
-    async fn follow(&self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
-        let target = request
-            .extensions()
-            .get::<Target>()
-            .ok_or(NoTarget)?
-            .clone();
-        self.guard.check_uri(target.address())?;
-        let peer = request.extensions().get::<Peer>();
+    async fn follow(&self, mut request: Request<Body>) -> Result<Response<Body>, BoxError> {
+        let extensions = request.extensions_mut();
+        let operation = extensions.remove::<Operation>();
+        let target = extensions.remove::<Target>().ok_or(NoTarget)?;
+        let peer = extensions.get::<Peer>();
         let errand = Errand {
             interim: peer.and_then(|peer| peer.1.clone()),
             mode: target.mode,
             deadline: Instant::now() + self.head_timeout,
+            follows: Follow::of(target.mode, request.method(), self.presigned),
         };
-        let follow = Follow::of(target.mode, request.method(), self.presigned);
-        let mut itinerary = Itinerary::new(target.address().clone(), self.max_redirects);
-        let mut request = self.outgoing(request, &target);
+        let here = self.destination(&target, operation)?;
+        let request = self.outgoing(request, &target);
+        self.travel(request, here, &target, errand).await
+    }
+
+    async fn travel(
+        &self,
+        mut request: Request<Body>,
+        mut here: Destination,
+        target: &Target,
+        errand: Errand,
+    ) -> Result<Response<Body>, BoxError> {
+        let mut itinerary = Itinerary::new(here.origin.clone(), self.max_redirects);
+        let mut last = target.uri.clone();
         loop {
             let again = attempt::again(&request);
-            let mut response = self.attempts(request, itinerary.here(), &errand).await?;
-            let asked = self.ways.rewritten(itinerary.here());
-            let next = follow.next(&itinerary, &response, asked.as_ref())?;
+            let mut response = self.attempts(request, &here, &errand).await?;
+            let rewritten = self.ways.rewritten(itinerary.here());
+            let asked = rewritten.filter(|_| here.signing.is_none());
+            let next = errand.follows.next(&itinerary, &response, asked.as_ref())?;
             let next = next.map(|next| self.ways.restored(next));
             let (Some(next), Some(mut again)) = (next, again) else {
                 itinerary.restore(response.headers_mut());
-                response
-                    .extensions_mut()
-                    .insert(FinalUri(itinerary.here().clone()));
-                return Ok(response);
+                response.extensions_mut().insert(FinalUri(last));
+                return Ok(match here.signing {
+                    Some(_) => explain::explained(response, errand.deadline).await,
+                    None => response,
+                });
             };
-            self.guard.check_uri(&next)?;
+            here = self.onward(here, &next, explain::region(&response))?;
             itinerary.remember(response.headers());
-            itinerary.go(next, again.headers_mut());
-            request = again;
+            itinerary.go(next.clone(), again.headers_mut());
+            (request, last) = (again, next);
         }
     }
 

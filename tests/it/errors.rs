@@ -155,6 +155,7 @@ fn own_errors() -> Vec<Error> {
 fn not_found() -> Error {
     Error::UpstreamStatus {
         status_code: StatusCode::NOT_FOUND,
+        explained: None,
         source_url: URL.into(),
     }
 }

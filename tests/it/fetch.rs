@@ -33,7 +33,7 @@ fn small() -> Content {
 }
 
 /// The digest of bytes that no test has.
-fn wrong_pin() -> String {
+pub(crate) fn wrong_pin() -> String {
     "0".repeat(64)
 }
 
@@ -43,7 +43,7 @@ fn pinned(url: &str, pin: &str) -> String {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "a digest or a text")]
-fn fetch_pinned(cache: &Cache, url: &str, pin: impl ToString) -> Response {
+pub(crate) fn fetch_pinned(cache: &Cache, url: &str, pin: impl ToString) -> Response {
     cache.fetch_with(&pinned(url, &pin.to_string()), &[])
 }
 

@@ -35,6 +35,8 @@ mod range;
 mod recall;
 mod resolve;
 mod revalidate;
+mod s3_client;
+mod s3_upstream;
 mod server;
 mod setup;
 mod stale;

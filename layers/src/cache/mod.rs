@@ -60,6 +60,7 @@ pub use self::{
 };
 use crate::{
     body::BoxError,
+    extensions::Explained,
     semantics::{cache_status::CacheStatus, reuse::ForwardReason, target_uri::TargetUri},
     share::NotKept,
 };
@@ -139,10 +140,12 @@ impl std::error::Error for Unanswered {
 pub struct OnlyIfCached;
 
 /// The origin answered an explicit request with something else than the artifact.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotFetched {
     /// The origin's status.
     pub status: StatusCode,
+    /// What the origin says is wrong, where it does so in a form that is understood.
+    pub explained: Option<Explained>,
 }
 
 impl fmt::Display for OnlyIfCached {

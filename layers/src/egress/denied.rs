@@ -7,7 +7,7 @@ use crate::semantics::target_uri::TargetUri;
 /// The policy forbids to reach something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denied {
-    /// Which rule says so: `scheme`, `host`, `allow_ports`, `allow_hosts`, `deny_hosts`, `own_address`,
+    /// Which rule says so: `scheme`, `host`, `allow_ports`, `allow_hosts`, `deny_hosts`, `buckets`, `own_address`,
     /// `metadata`, or the class of a special-purpose address such as `loopback` or `private`.
     pub rule: &'static str,
     /// What was to be reached.

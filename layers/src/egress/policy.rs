@@ -48,6 +48,8 @@ pub struct EgressPolicy {
     rules: EgressRules,
     own: Vec<SocketAddr>,
     endpoints: Vec<(Host, u16)>,
+    /// `None` allows every bucket.
+    buckets: Option<Vec<String>>,
 }
 
 impl EgressPolicy {
@@ -77,6 +79,13 @@ impl EgressPolicy {
         self
     }
 
+    /// Only objects in these buckets may be asked for. Where their store is, is not judged here.
+    #[must_use]
+    pub fn with_buckets(mut self, buckets: Vec<String>) -> Self {
+        self.buckets = Some(buckets);
+        self
+    }
+
     /// The same policy with other ports, as tunnels have.
     #[must_use]
     pub fn with_ports(mut self, allow_ports: Vec<PortRange>) -> Self {
@@ -86,6 +95,9 @@ impl EgressPolicy {
 
     /// May this URI be fetched, as far as it can be told without resolving its host?
     pub fn check_uri(&self, uri: &TargetUri) -> Result<(), Denied> {
+        if let Some(object) = uri.object() {
+            return self.check_bucket(&object.bucket);
+        }
         if !matches!(uri.scheme(), "http" | "https") {
             return Err(Denied::by("scheme", uri.scheme()));
         }
@@ -130,6 +142,12 @@ impl EgressPolicy {
         self.check_address(address.ip())
     }
 
+    /// May this address be dialled for an endpoint that the configuration names? Any but our own
+    /// listeners and those of cloud metadata.
+    pub fn check_endpoint(&self, address: SocketAddr) -> Result<(), Denied> {
+        self.check_never(address)
+    }
+
     /// May this address be reached on some port? Our own listeners are not known without one.
     pub fn check_address(&self, address: IpAddr) -> Result<(), Denied> {
         check_metadata(address)?;
@@ -150,6 +168,15 @@ impl EgressPolicy {
         let mut each = addresses.iter();
         each.try_for_each(|&address| self.check_dial(address))?;
         Ok(addresses)
+    }
+
+    fn check_bucket(&self, bucket: &str) -> Result<(), Denied> {
+        match &self.buckets {
+            Some(buckets) if !buckets.iter().any(|known| known == bucket) => {
+                Err(Denied::by("buckets", bucket))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn check_port(&self, port: u16) -> Result<(), Denied> {

@@ -15,6 +15,7 @@ pub mod invalidation;
 mod list;
 mod multipart;
 mod nominated_value;
+pub mod object_name;
 pub mod policy;
 mod precondition;
 pub mod presigned;

@@ -8,6 +8,8 @@
 //! - percent-encodes spaces, quotes, angle brackets and what is not ASCII, in the path also backquotes
 //!   and braces, in the query also `'`.
 //!
+//! `s3://bucket/key` names an object; how it is read and written stands in [`ObjectName`].
+//!
 //! Nothing else changes: escapes are neither decoded nor re-cased, so `%7E`, `%7e` and `~` are three
 //! targets (RFC 3986 §6.2.2 would allow one), and empty segments, empty queries and the order of
 //! parameters stay. A wrong guess here would answer one resource with another.
@@ -16,6 +18,8 @@ use std::{fmt, hash, sync::Arc};
 
 use http::Uri;
 use url::{Position, Url};
+
+use super::object_name::ObjectName;
 
 /// An absolute URI without credentials and fragment.
 ///
@@ -30,6 +34,7 @@ pub struct TargetUri(Arc<Parsed>);
 struct Parsed {
     url: Url,
     uri: Uri,
+    object: Option<ObjectName>,
 }
 
 /// Why a text is not a target URI.
@@ -94,8 +99,12 @@ impl TargetUri {
     /// `..`, without separators, control characters and leading or trailing spaces.
     #[must_use]
     pub fn file_name(&self) -> Option<String> {
-        let segment = self.0.url.path().rsplit('/').next()?;
-        let name = String::from_utf8(percent_decoded(segment)).ok()?;
+        let name = if let Some(object) = &self.0.object {
+            object.key.rsplit('/').next()?.to_owned()
+        } else {
+            let segment = self.0.url.path().rsplit('/').next()?;
+            String::from_utf8(percent_decoded(segment)).ok()?
+        };
         let is_safe = !matches!(name.as_str(), "" | "." | "..")
             && name.trim() == name
             && !name
@@ -117,10 +126,31 @@ impl TargetUri {
     /// The URI, and the fragment that it does not keep (a `#sha256=…` pin), as written.
     pub fn parse_with_fragment(text: &str) -> Result<(Self, Option<String>), InvalidTargetUri> {
         refuse_control(text)?;
+        if let Some((store, rest)) = ObjectName::scheme(text) {
+            let (rest, fragment) = match rest.split_once('#') {
+                Some((rest, fragment)) => (rest, Some(fragment.to_owned())),
+                None => (rest, None),
+            };
+            let uri = Self::of_object(ObjectName::parse(store, rest)?)?;
+            return Ok((uri, fragment));
+        }
         let url = Url::parse(text).map_err(syntax)?;
         refuse_lenient(text, &url)?;
         let fragment = url.fragment().map(str::to_owned);
         Ok((Self::checked(url)?, fragment))
+    }
+
+    /// The URI of an object.
+    pub fn of_object(object: ObjectName) -> Result<Self, InvalidTargetUri> {
+        object.check()?;
+        let url = Url::parse(&object.to_uri_text()).map_err(syntax)?;
+        Self::of(url, Some(object))
+    }
+
+    /// The object that it names, if it is that of one.
+    #[must_use]
+    pub fn object(&self) -> Option<&ObjectName> {
+        self.0.object.as_ref()
     }
 
     /// Whether scheme, host and port are the same (RFC 6454 §5).
@@ -137,9 +167,13 @@ impl TargetUri {
             return Err(InvalidTargetUri::NoHost);
         }
         url.set_fragment(None);
+        Self::of(url, None)
+    }
+
+    fn of(url: Url, object: Option<ObjectName>) -> Result<Self, InvalidTargetUri> {
         let uri = Uri::try_from(url.as_str())
             .map_err(|error| InvalidTargetUri::Syntax(error.to_string()))?;
-        Ok(Self(Arc::new(Parsed { url, uri })))
+        Ok(Self(Arc::new(Parsed { url, uri, object })))
     }
 }
 

@@ -62,10 +62,10 @@ fn what_is_normalised_is_what_the_module_says() {
 
 #[test]
 fn other_schemes_keep_their_host_and_path() {
-    let uri = parse("s3://Bucket/Key?versionId=1").unwrap();
-    assert_eq!((uri.scheme(), uri.host(), uri.port()), ("s3", "Bucket", 0));
+    let uri = parse("gs://Bucket/Key?versionId=1").unwrap();
+    assert_eq!((uri.scheme(), uri.host(), uri.port()), ("gs", "Bucket", 0));
     assert_eq!(uri.path_and_query(), "/Key?versionId=1");
-    assert_eq!(parse("s3://bucket").unwrap().path_and_query(), "/");
+    assert_eq!(parse("gs://bucket").unwrap().path_and_query(), "/");
 }
 
 #[test]
@@ -192,5 +192,81 @@ proptest! {
     #[test]
     fn no_text_panics(text: String) {
         let _ = parse(&text).map(|uri| (uri.file_name(), uri.join(&text)));
+    }
+}
+
+#[test]
+fn the_uri_of_an_object_escapes_its_key_and_reads_back_the_same() {
+    for (text, canonical, key) in [
+        ("s3://b/dir/key.pt", "s3://b/dir/key.pt", "dir/key.pt"),
+        ("S3://Bucket_1/K", "s3://Bucket_1/K", "K"),
+        ("minio://b/k", "s3://b/k", "k"),
+        ("s3+lab://b/k", "s3+lab://b/k", "k"),
+        ("s3://b//a//b/", "s3://b//a//b/", "/a//b/"),
+        (
+            "s3://b/a b+ü=&%?",
+            "s3://b/a%20b%2B%C3%BC%3D%26%25%3F",
+            "a b+ü=&%?",
+        ),
+        ("s3://b/a%20b", "s3://b/a%20b", "a b"),
+        ("s3://b/a/../b", "s3://b/?key=a/../b", "a/../b"),
+        ("s3://b/%2e/%2E%2e", "s3://b/?key=./..", "./.."),
+        ("s3://b/?key=x", "s3://b/x", "x"),
+        ("s3://b/%3Fkey=x", "s3://b/%3Fkey%3Dx", "?key=x"),
+    ] {
+        let text = text.replace("%?", "%25?");
+        let uri = parse(&text).unwrap();
+        assert_eq!(uri.as_str(), canonical, "{text}");
+        assert_eq!(uri.object().unwrap().key, key, "{text}");
+        assert_eq!(kept(canonical), canonical);
+    }
+}
+
+#[test]
+fn the_uri_of_an_object_has_a_bucket_a_key_and_nothing_to_hide() {
+    for (text, error) in [
+        ("s3://", InvalidTargetUri::NoHost),
+        ("s3:///key", InvalidTargetUri::NoHost),
+        ("s3://user:secret@bucket/key", InvalidTargetUri::Credentials),
+    ] {
+        assert_eq!(parse(text).unwrap_err(), error, "{text}");
+    }
+    let long = format!("s3://bucket/{}", "k".repeat(1025));
+    for text in [
+        "s3://bucket",
+        "s3://bucket/",
+        "s3://bu cket/k",
+        "s3://bucket:80/k",
+        "s3://../k",
+        "s3://bucket/%zz",
+        "s3://bucket/%ff",
+        "s3+://bucket/k",
+        "s3+a_b://bucket/k",
+        &long,
+    ] {
+        let error = parse(text).unwrap_err();
+        assert!(
+            matches!(error, InvalidTargetUri::Syntax(_)),
+            "{text}: {error}"
+        );
+    }
+}
+
+#[test]
+fn an_object_may_be_pinned_by_a_fragment_and_is_named_by_its_key() {
+    let parsed = TargetUri::parse_with_fragment("s3://b/dir/ü.pt#sha256=00");
+    let (uri, fragment) = parsed.unwrap();
+    assert_eq!(fragment.as_deref(), Some("sha256=00"));
+    assert_eq!(uri.file_name().as_deref(), Some("ü.pt"));
+    assert_eq!(parse("s3://b/a/..").unwrap().file_name(), None);
+}
+
+proptest! {
+    #[test]
+    fn every_key_survives_its_uri(key in "\\PC{1,40}") {
+        let (store, bucket) = (None, "bucket".to_owned());
+        let object = ObjectName { store, bucket, key };
+        let uri = TargetUri::of_object(object.clone()).unwrap();
+        prop_assert_eq!(parse(uri.as_str()).unwrap().object().cloned(), Some(object));
     }
 }

@@ -57,7 +57,7 @@ pub enum Fault {
     NotUtf8,
     /// A control character, or white space at either end.
     ControlCharacter,
-    /// A scheme other than `http` and `https`.
+    /// A scheme other than `http` and `https`, or for an explicit fetch `s3`.
     Scheme(String),
     /// Not a target URI.
     Uri(InvalidTargetUri),
@@ -112,7 +112,7 @@ impl fmt::Display for Fault {
             Self::Scheme(scheme) => {
                 write!(
                     f,
-                    "the scheme `{scheme}` is not supported, only http and https are"
+                    "the scheme `{scheme}` is not supported, only http, https and s3 are"
                 )
             }
             Self::Uri(invalid) => invalid.fmt(f),

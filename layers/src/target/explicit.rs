@@ -6,7 +6,7 @@ use http::{Method, Uri};
 use super::{
     error::{Fault, InvalidTarget},
     parameters::Parameters,
-    resolve::require_http,
+    resolve::require_known,
 };
 use crate::{
     digest::Sha256,
@@ -43,7 +43,7 @@ fn by_path(uri: &Uri) -> Result<Target, Fault> {
     let whole = uri.path_and_query().map_or("", |path| path.as_str());
     let rest = whole.get(PATH.len() + 1..).unwrap_or_default();
     let (scheme, rest) = rest.split_once('/').unwrap_or((rest, ""));
-    require_http(scheme)?;
+    require_known(scheme)?;
     Ok(Target {
         signed: None,
         uri: format!("{scheme}://{rest}").parse::<TargetUri>()?,
@@ -82,10 +82,10 @@ fn parse(url: &str) -> Result<TargetUri, Fault> {
         return Err(Fault::ControlCharacter);
     }
     if let Some((scheme, _)) = url.split_once("://") {
-        require_http(scheme)?;
+        require_known(scheme)?;
     }
     let uri: TargetUri = url.parse()?;
-    require_http(uri.scheme())?;
+    require_known(uri.scheme())?;
     Ok(uri)
 }
 

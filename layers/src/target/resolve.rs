@@ -59,8 +59,18 @@ fn absolute(uri: &Uri) -> Result<TargetUri, Fault> {
     Ok(uri.to_string().parse::<TargetUri>()?)
 }
 
+/// What an explicit fetch may ask for: besides origins, objects of a store.
+pub(super) fn require_known(scheme: &str) -> Result<(), Fault> {
+    let scheme = scheme.to_ascii_lowercase();
+    match scheme.as_str() {
+        "s3" | "minio" => Ok(()),
+        named if named.starts_with("s3+") => Ok(()),
+        other => require_http(other),
+    }
+}
+
 /// Only `http` and `https` lead anywhere.
-pub(super) fn require_http(scheme: &str) -> Result<(), Fault> {
+fn require_http(scheme: &str) -> Result<(), Fault> {
     let known = ["http", "https"];
     if known.iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
         Ok(())

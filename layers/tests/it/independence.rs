@@ -2,9 +2,9 @@
 
 use std::{fs, path::Path};
 
-const LAYERS: [&str; 11] = [
-    "cache", "collapse", "egress", "hop", "limit", "recall", "record", "rescue", "target", "tee",
-    "validate",
+const LAYERS: [&str; 12] = [
+    "cache", "collapse", "egress", "hop", "limit", "recall", "record", "rescue", "sigv4", "target",
+    "tee", "validate",
 ];
 
 /// Every Rust file under `folder`: its path and what it says apart from comments.

@@ -23,6 +23,7 @@ mod recall;
 mod record;
 mod rescue;
 mod rfc9111;
+mod sigv4;
 mod target;
 mod tee;
 mod validate;

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, os::unix::ffi::OsStringExt as _, path::PathBuf};
 
-use artifact_cache_layers::semantics::target_uri::TargetUri;
+use artifact_cache_layers::semantics::{object_name::ObjectName, target_uri::TargetUri};
 
 use super::{super::percent, refused};
 use crate::error::Error;
@@ -34,12 +34,26 @@ impl Location {
 /// The target of a remote URI.
 pub(super) fn target(uri: &str) -> Result<TargetUri, Error> {
     let invalid = |why: &dyn std::fmt::Display| refused(format!("Invalid artifact_uri: {why}"));
-    let target: TargetUri = uri.parse().map_err(|error| invalid(&error))?;
-    let is_bucket = matches!(target.scheme(), "s3" | "minio");
-    if is_bucket && target.path_and_query() == "/" {
-        return Err(invalid(&"it names a bucket and no key"));
-    }
-    Ok(target)
+    let target = match object(uri) {
+        Some(object) => TargetUri::of_object(object),
+        None => uri.parse(),
+    };
+    target.map_err(|error| invalid(&error))
+}
+
+/// The object of an `s3` or `minio` URI. Its key is taken as it is written, as the clients of this route
+/// write it: nothing in it is an escape.
+fn object(uri: &str) -> Option<ObjectName> {
+    let (scheme, rest) = uri.split_once("://")?;
+    let is_object = ["s3", "minio"]
+        .iter()
+        .any(|it| scheme.eq_ignore_ascii_case(it));
+    let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+    is_object.then(|| ObjectName {
+        store: None,
+        bucket: bucket.to_owned(),
+        key: key.to_owned(),
+    })
 }
 
 /// What stands before the first colon, if it can be a scheme (RFC 3986 §3.1).

@@ -185,7 +185,7 @@ mod tests {
         let source = directory.path().join("source");
         fs::create_dir_all(source.join("a/empty")).unwrap();
         fs::write(source.join("a/ü b"), "bytes").unwrap();
-        fs::write(source.join(&"long".repeat(40)), "long name").unwrap();
+        fs::write(source.join("long".repeat(40)), "long name").unwrap();
         let packed = || {
             let mut bytes = Vec::new();
             pack(&source, "run-1", &mut bytes).unwrap();

@@ -18,68 +18,65 @@ fn of(rules: &[&str]) -> Classes {
     }
 }
 
+const IMMUTABLE: &[&str] = &[
+    "/debian/pool/main/a/a_1%2b2_amd64.deb",
+    "/debian/dists/stable/main/by-hash/SHA256/HEX",
+    "/packages/aa/bb/HEX/a-1.tar.gz",
+    "/x/a-1-py3-none-any.whl",
+    "/a/-/a-1.0.0.tgz",
+    "/@s%2fb/-/b-1.tgz",
+    "/crates/a/a-1.0.0.crate",
+    "/api/v1/crates/a/1.0.0/download",
+    "/example.com/a/@v/v1.2.3.zip",
+    "/maven2/a/b/1.0/b-1.0.jar",
+    "/maven2/a/b/1.0/b-1.0.jar.sha1",
+    "/v2/library/a/blobs/sha256:HEX",
+    "/v2/a/manifests/sha256:HEX",
+    "/org/model/resolve/HEX/model.safetensors",
+    "/conda-forge/noarch/a-1-0.conda",
+    "/conda-forge/linux-64/a-1-0.tar.bz2",
+    "/gems/a-1.gem",
+    "/v3-flatcontainer/a/1.0.0/a.1.0.0.nupkg",
+    "/alpine/v3/main/x86_64/a-1-r0.apk",
+    "/fedora/Packages/a-1.rpm",
+    "/fedora/repodata/HEX-primary.xml.zst",
+    "/core/os/x86_64/a-1-1.pkg.tar.zst",
+    "/nar/HEX.nar.xz",
+    "/HEX.narinfo",
+];
+
+const INDEX: &[&str] = &[
+    "/debian/dists/stable/InRelease",
+    "/debian/dists/stable/main/binary-amd64/Packages.xz",
+    "/simple/a/",
+    "/example.com/a/@v/list",
+    "/example.com/a/@latest",
+    "/maven2/a/b/maven-metadata.xml.sha1",
+    "/maven2/a/b/1-SNAPSHOT/b-1-SNAPSHOT.jar",
+    "/v2/library/a/manifests/latest",
+    "/v2/library/a/tags/list",
+    "/org/model/resolve/main/model.safetensors",
+    "/conda-forge/noarch/repodata.json.zst",
+    "/versions",
+    "/fedora/repodata/repomd.xml",
+    "/charts/index.yaml",
+];
+
+const DEFAULT: &[&str] = &[
+    "/",
+    "/a",
+    "/example.com/a/@v/master.info",
+    "/releases/download/v1/a.tar.gz",
+    "/jar",
+    "/a.debug",
+];
+
 #[test]
 fn shipped_rules_know_the_ecosystems_by_path() {
     for (class_name, paths) in [
-        (
-            Class::Immutable,
-            &[
-                "/debian/pool/main/a/a_1%2b2_amd64.deb",
-                "/debian/dists/stable/main/by-hash/SHA256/HEX",
-                "/packages/aa/bb/HEX/a-1.tar.gz",
-                "/x/a-1-py3-none-any.whl",
-                "/a/-/a-1.0.0.tgz",
-                "/@s%2fb/-/b-1.tgz",
-                "/crates/a/a-1.0.0.crate",
-                "/api/v1/crates/a/1.0.0/download",
-                "/example.com/a/@v/v1.2.3.zip",
-                "/maven2/a/b/1.0/b-1.0.jar",
-                "/maven2/a/b/1.0/b-1.0.jar.sha1",
-                "/v2/library/a/blobs/sha256:HEX",
-                "/v2/a/manifests/sha256:HEX",
-                "/org/model/resolve/HEX/model.safetensors",
-                "/conda-forge/noarch/a-1-0.conda",
-                "/conda-forge/linux-64/a-1-0.tar.bz2",
-                "/gems/a-1.gem",
-                "/v3-flatcontainer/a/1.0.0/a.1.0.0.nupkg",
-                "/alpine/v3/main/x86_64/a-1-r0.apk",
-                "/fedora/Packages/a-1.rpm",
-                "/fedora/repodata/HEX-primary.xml.zst",
-                "/core/os/x86_64/a-1-1.pkg.tar.zst",
-                "/nar/HEX.nar.xz",
-                "/HEX.narinfo",
-            ][..],
-        ),
-        (
-            Class::Index,
-            &[
-                "/debian/dists/stable/InRelease",
-                "/debian/dists/stable/main/binary-amd64/Packages.xz",
-                "/simple/a/",
-                "/example.com/a/@v/list",
-                "/example.com/a/@latest",
-                "/maven2/a/b/maven-metadata.xml.sha1",
-                "/maven2/a/b/1-SNAPSHOT/b-1-SNAPSHOT.jar",
-                "/v2/library/a/manifests/latest",
-                "/v2/library/a/tags/list",
-                "/org/model/resolve/main/model.safetensors",
-                "/conda-forge/noarch/repodata.json.zst",
-                "/versions",
-                "/fedora/repodata/repomd.xml",
-                "/charts/index.yaml",
-            ][..],
-        ),
-        (
-            Class::Default,
-            &[
-                "/",
-                "/a",
-                "/example.com/a/@v/master.info",
-                "/releases/download/v1/a.tar.gz",
-                "/jar",
-                "/a.debug",
-            ][..],
-        ),
+        (Class::Immutable, IMMUTABLE),
+        (Class::Index, INDEX),
+        (Class::Default, DEFAULT),
     ] {
         for path in paths {
             let found = class(&Classes::default(), &format!("https://host.example{path}"));

@@ -83,21 +83,25 @@ fn a_directory_goes_up_and_comes_back_the_same() {
     assert_eq!(info.json()["content_type"], "application/gzip");
     let shown = run(&cache, &["pointer", "get", "run", "run-1"]);
     assert_eq!(out(&shown), pointer.to_string());
+    comes_back(&cache, directory.path());
+}
 
-    let into = directory.path().join("into");
-    let pulled = run(&cache, &["pull-run", "run-1", "-C", text(&into)]);
-    assert_eq!(out(&pulled), text(&into.join("run-1")));
+/// Pulls the run into a directory of `place`, where nothing else is left, and where it stays.
+fn comes_back(cache: &Cache, place: &Path) {
+    let target = place.join("into");
+    let pulled = run(cache, &["pull-run", "run-1", "-C", text(&target)]);
+    assert_eq!(out(&pulled), text(&target.join("run-1")));
     assert_eq!(
-        fs::read(into.join("run-1/checkpoints/model.bin")).unwrap(),
+        fs::read(target.join("run-1/checkpoints/model.bin")).unwrap(),
         vec![7; 3_000_000]
     );
-    assert!(into.join("run-1/checkpoints/empty").is_dir());
+    assert!(target.join("run-1/checkpoints/empty").is_dir());
     assert_eq!(
-        fs::read_dir(&into).unwrap().count(),
+        fs::read_dir(&target).unwrap().count(),
         1,
         "nothing else is left"
     );
-    let again = run(&cache, &["pull-run", "run-1", "-C", text(&into)]);
+    let again = run(cache, &["pull-run", "run-1", "-C", text(&target)]);
     assert_eq!(again.status.code(), Some(1), "what is there stays");
 }
 

@@ -66,6 +66,7 @@ fn hits_and_misses_are_logged_with_the_documented_keys() {
 fn a_failure_is_logged_with_its_causes() {
     let error = Error::UpstreamStatus {
         status_code: StatusCode::NOT_FOUND,
+        explained: None,
         source_url: URL.into(),
     };
     let found = objects(|| {

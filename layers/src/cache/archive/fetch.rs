@@ -53,7 +53,7 @@ where
             (Some(shared), StatusCode::OK) => self.fetched(&shared).await,
             (None, StatusCode::OK) if self.head.method == Method::HEAD => Ok(self.unseen(response)),
             (None, StatusCode::OK) => self.unkept(response).map_err(Held::Failed),
-            (_, status) => Err(Held::Failed(self.refused(status))),
+            (_, _) => Err(Held::Failed(self.refused(&response))),
         }
     }
 
@@ -64,7 +64,10 @@ where
         }
         let pin = self.target.expect;
         match (self.negative.find(&self.key, pin, self.now()), pin) {
-            (Some(Failure::Status(status)), _) => Err(Held::Failed(NotFetched { status }.into())),
+            (Some(Failure::Status(status)), _) => {
+                let explained = None;
+                Err(Held::Failed(NotFetched { status, explained }.into()))
+            }
             (Some(Failure::Digest(actual)), Some(expected)) => {
                 Err(Held::Failed(Mismatch { expected, actual }.into()))
             }
@@ -85,14 +88,19 @@ where
 
     /// The origin answered, but not with new bytes. Stored ones contradict the pin then, whatever became
     /// of the URL.
-    fn refused(&self, status: StatusCode) -> BoxError {
+    fn refused(&self, response: &Response<Body>) -> BoxError {
+        let status = response.status();
+        let explained = response.extensions().get().cloned();
         let lasts = matches!(
             status,
             StatusCode::NOT_MODIFIED | StatusCode::NOT_FOUND | StatusCode::GONE
         );
         let (failure, error): (_, BoxError) = match self.conflict() {
             Some(conflict) => (Failure::Digest(conflict.actual), conflict.into()),
-            None => (Failure::Status(status), NotFetched { status }.into()),
+            None => (
+                Failure::Status(status),
+                NotFetched { status, explained }.into(),
+            ),
         };
         if lasts {
             self.remember(failure);

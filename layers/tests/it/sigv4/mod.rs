@@ -1,0 +1,4 @@
+//! The `sigv4` layer and its signer.
+
+mod layer;
+mod vectors;

@@ -1,0 +1,49 @@
+//! What a store says in the body of an error: read here, while the response is still at hand.
+
+use artifact_cache_layers::{body::Body, extensions::Explained};
+use bytes::BytesMut;
+use http::{Response, header};
+use http_body_util::BodyExt as _;
+use tokio::time::{Instant, timeout_at};
+
+use crate::s3::Refusal;
+
+/// The most that is read of an error.
+const MOST: usize = 16 << 10;
+
+/// The response with the store's [`Refusal`] beside it, and without its body, where it is an error.
+pub(super) async fn explained(response: Response<Body>, deadline: Instant) -> Response<Body> {
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
+    }
+    let (mut head, body) = response.into_parts();
+    let text = timeout_at(deadline, beginning(body)).await;
+    let text = text.unwrap_or_default();
+    head.headers.remove(header::CONTENT_LENGTH);
+    let mut response = Response::from_parts(head, Body::empty());
+    let refusal = Refusal::of(&response, &text);
+    let words = Explained(refusal.words().into());
+    response.extensions_mut().insert(words);
+    response.extensions_mut().insert(refusal);
+    response
+}
+
+/// The region that a redirecting store names.
+pub(super) fn region(response: &Response<Body>) -> Option<String> {
+    let field = response.headers().get("x-amz-bucket-region")?;
+    field.to_str().ok().map(str::to_owned)
+}
+
+/// The beginning of a body; one that breaks off ends there.
+async fn beginning(mut body: Body) -> BytesMut {
+    let mut text = BytesMut::new();
+    while let Some(Ok(frame)) = body.frame().await {
+        let Some(data) = frame.data_ref() else { break };
+        text.extend_from_slice(&data[..data.len().min(MOST - text.len())]);
+        if text.len() == MOST {
+            break;
+        }
+    }
+    text
+}
