@@ -2,6 +2,7 @@
 
 use std::{
     fs, io,
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
@@ -12,8 +13,19 @@ pub(super) const SERVER_CORE: usize = 0;
 /// Load generator and origin share this one.
 pub(super) const LOAD_CORE: usize = 1;
 
+/// Whether the kernel may put everything where it likes.
+static IS_FREE: AtomicBool = AtomicBool::new(false);
+
+/// Binds nothing from here on: how long something takes where all of its threads have cores.
+pub(super) fn unpinned() {
+    IS_FREE.store(true, Ordering::Relaxed);
+}
+
 /// Binds this thread, and what it starts from here on, to one core.
 pub(super) fn pin(core: usize) -> io::Result<()> {
+    if IS_FREE.load(Ordering::Relaxed) {
+        return Ok(());
+    }
     // SAFETY: a `cpu_set_t` is plain bits, for which zero is a valid value.
     let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
     // SAFETY: `CPU_SET` checks `core` against the size of the set.

@@ -65,7 +65,7 @@ struct Arguments {
     cargo: Cargo,
 }
 
-/// What cargo and other benches' runners say.
+/// What cargo says, and where everything runs.
 #[derive(Debug, clap::Args)]
 struct Cargo {
     /// `cargo bench` says this.
@@ -74,6 +74,9 @@ struct Cargo {
     /// One short hit and one short fill, to see that they work.
     #[arg(long, hide = true)]
     test: bool,
+    /// Bind nothing to a core: for wall times of work that has several threads, such as a fill.
+    #[arg(long)]
+    unpinned: bool,
 }
 
 impl Arguments {
@@ -103,6 +106,9 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn measure(arguments: &Arguments) -> io::Result<()> {
+    if arguments.cargo.unpinned {
+        machine::unpinned();
+    }
     machine::pin(machine::LOAD_CORE)?;
     artifact_cache::server::raise_descriptor_limit()?;
     let origin = Origin::start()?;
@@ -241,12 +247,15 @@ fn doors(arguments: &Arguments, scenario: Scenario) -> Vec<Door> {
 
 fn print_setting(arguments: &Arguments, place: &Place<'_>) {
     println!("{}", machine::description());
+    if arguments.cargo.unpinned {
+        println!("nothing is bound to a core");
+    } else {
+        let (server, load) = (machine::SERVER_CORE, machine::LOAD_CORE);
+        println!("server alone on core {server}, origin and load on core {load}");
+    }
     println!(
-        "server alone on core {}, origin and load on core {}; medians of {} turns of {} s",
-        machine::SERVER_CORE,
-        machine::LOAD_CORE,
-        arguments.turns,
-        arguments.seconds,
+        "medians of {} turns of {} s",
+        arguments.turns, arguments.seconds
     );
     println!("ours: {}", arguments.cache_binary.display());
     if let Some(nginx) = &place.nginx_binary {
