@@ -109,6 +109,8 @@ fn a_304_about_something_else_is_not_believed() {
     origin.sequence("/a", [stale(), other, new]);
     let url = origin.url("/a");
     cache.proxy_get(&url, &[]).assert_is(&body());
+    // Waits for the commit: what is stored anew between two requests to the origin is looked at again.
+    cache.stats();
     cache
         .proxy_get(&url, &[])
         .assert_is(&Content::literal("new"));
