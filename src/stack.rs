@@ -156,7 +156,7 @@ fn local_api(app: &App, cache: &Route) -> Route {
             cache.clone(),
         ))
         .layer(FilesLayer::new(store, config))
-        .service(Tokens::new(
+        .service(Tokens::before(
             app.gate.clone(),
             Api::new(app.clone()).with_cache(cache),
         ))

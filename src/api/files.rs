@@ -11,12 +11,7 @@ mod sign;
 mod signing;
 mod upload;
 
-use std::{
-    future::Future,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use artifact_cache_layers::{
@@ -25,14 +20,18 @@ use artifact_cache_layers::{
 };
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header, request::Parts};
 use serde::Serialize;
-use tower::{Layer, Service};
+use tower::Layer;
 
 use self::{
     keys::Scope,
     route::Route,
     sign::{Permit, Signature, Signer},
 };
-use super::{answer, timestamp::rfc3339};
+use super::{
+    answer,
+    routed::{Routed, Routes},
+    timestamp::rfc3339,
+};
 use crate::{
     artifact::file::File,
     catalog::FileChange,
@@ -45,8 +44,9 @@ use crate::{
 #[derive(Clone)]
 pub struct FilesLayer(Files);
 
+/// What the routes of files work with. Clones share it.
 #[derive(Clone)]
-struct Files {
+pub struct Files {
     store: Store,
     config: Arc<ArcSwap<Config>>,
     signer: Signer,
@@ -76,7 +76,7 @@ impl FilesLayer {
 }
 
 impl Files {
-    async fn answer(self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
+    async fn respond(self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
         let (head, body) = request.into_parts();
         let route = route::route(head.uri.path()).ok_or(Error::NotFound)?;
         match (head.method.as_str(), &route) {
@@ -241,38 +241,19 @@ impl From<UploadError> for Error {
 }
 
 impl<S> Layer<S> for FilesLayer {
-    type Service = FilesService<S>;
+    type Service = Routed<Files, S>;
 
-    fn layer(&self, inner: S) -> FilesService<S> {
-        let files = self.0.clone();
-        FilesService { inner, files }
+    fn layer(&self, inner: S) -> Self::Service {
+        Routed::new(self.0.clone(), inner)
     }
 }
 
-/// The service of [`FilesLayer`].
-#[derive(Clone)]
-pub struct FilesService<S> {
-    inner: S,
-    files: Files,
-}
-
-impl<S> Service<Request<Body>> for FilesService<S>
-where
-    S: Service<Request<Body>, Response = Response<Body>, Error = BoxError>,
-    S::Future: Send + 'static,
-{
-    type Response = Response<Body>;
-    type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, BoxError>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(cx)
+impl Routes for Files {
+    fn is_own(&self, path: &str) -> bool {
+        route::route(path).is_some()
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        if route::route(request.uri().path()).is_some() {
-            return Box::pin(self.files.clone().answer(request));
-        }
-        Box::pin(self.inner.call(request))
+    async fn answer(self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
+        self.respond(request).await
     }
 }

@@ -20,6 +20,7 @@ mod percent;
 mod query;
 mod record;
 pub mod resolve;
+pub mod routed;
 mod routes;
 mod setup;
 mod stats;

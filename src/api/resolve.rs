@@ -6,13 +6,7 @@ mod location;
 mod request;
 mod turns;
 
-use std::{
-    future::Future,
-    path::PathBuf,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::{path::PathBuf, sync::Arc};
 
 use arc_swap::ArcSwap;
 use artifact_cache_layers::{
@@ -26,10 +20,15 @@ use artifact_cache_layers::{
 };
 use http::{Method, Request, Response, StatusCode};
 use serde::Serialize;
-use tower::{Layer, Service};
+use tower::Layer;
 
 use self::{location::Location, request::Wanted, turns::Turns};
-use super::{answer, internal::Internal, json};
+use super::{
+    answer,
+    internal::Internal,
+    json,
+    routed::{Routed, Routes},
+};
 use crate::{
     config::{Config, resolve::Resolve as Settings},
     error::Error,
@@ -42,8 +41,9 @@ const PATH: &str = "/resolve";
 #[derive(Clone)]
 pub struct ResolveLayer(Resolver);
 
+/// What resolves with. Clones share it.
 #[derive(Clone)]
-struct Resolver {
+pub struct Resolver {
     store: Store,
     config: Arc<ArcSwap<Config>>,
     cache: Internal,
@@ -75,7 +75,7 @@ impl ResolveLayer {
 }
 
 impl Resolver {
-    async fn answer(self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
+    async fn respond(self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
         if request.method() != Method::POST {
             return Err(Error::MethodNotAllowed { allow: "POST" }.into());
         }
@@ -182,38 +182,19 @@ fn in_its_words(error: BoxError) -> BoxError {
 }
 
 impl<S> Layer<S> for ResolveLayer {
-    type Service = Resolve<S>;
+    type Service = Routed<Resolver, S>;
 
-    fn layer(&self, inner: S) -> Resolve<S> {
-        let resolver = self.0.clone();
-        Resolve { inner, resolver }
+    fn layer(&self, inner: S) -> Self::Service {
+        Routed::new(self.0.clone(), inner)
     }
 }
 
-/// The service of [`ResolveLayer`].
-#[derive(Clone)]
-pub struct Resolve<S> {
-    inner: S,
-    resolver: Resolver,
-}
-
-impl<S> Service<Request<Body>> for Resolve<S>
-where
-    S: Service<Request<Body>, Response = Response<Body>, Error = BoxError>,
-    S::Future: Send + 'static,
-{
-    type Response = Response<Body>;
-    type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, BoxError>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(cx)
+impl Routes for Resolver {
+    fn is_own(&self, path: &str) -> bool {
+        path == PATH
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        if request.uri().path() == PATH {
-            return Box::pin(self.resolver.clone().answer(request));
-        }
-        Box::pin(self.inner.call(request))
+    async fn answer(self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
+        self.respond(request).await
     }
 }

@@ -1,21 +1,19 @@
 //! `/api/v1/tokens`: list, make and revoke access tokens. A layer before the other local routes, because
 //! it alone reads a request body.
 
-use std::{
-    future::Future,
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::time::Duration;
 
 use artifact_cache_layers::body::{Body, BoxError};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tower::Service;
 
-use super::{ApiError, answer, timestamp::rfc3339};
+use super::{
+    ApiError, answer,
+    routed::{Routed, Routes},
+    timestamp::rfc3339,
+};
 use crate::{
     access::{Gate, Minted, NotKept, Wanted},
     catalog::TokenRecord,
@@ -26,12 +24,9 @@ const PATH: &str = "/api/v1/tokens";
 /// Largest description of a token, in bytes.
 const MAX_BODY: usize = 64 << 10;
 
-/// The routes of tokens, in front of `inner`.
+/// The routes of tokens.
 #[derive(Clone)]
-pub struct Tokens<S> {
-    inner: S,
-    gate: Gate,
-}
+pub struct Tokens(Gate);
 
 /// What a client wants to have.
 #[derive(Deserialize)]
@@ -45,10 +40,10 @@ struct Description {
     expires_in_seconds: Option<u64>,
 }
 
-impl<S> Tokens<S> {
-    /// The tokens of `gate`.
-    pub const fn new(gate: Gate, inner: S) -> Self {
-        Self { inner, gate }
+impl Tokens {
+    /// The tokens of `gate`, in front of `inner`.
+    pub const fn before<S>(gate: Gate, inner: S) -> Routed<Self, S> {
+        Routed::new(Self(gate), inner)
     }
 }
 
@@ -156,23 +151,13 @@ pub fn shown(token: &TokenRecord) -> Value {
     })
 }
 
-impl<S> Service<Request<Body>> for Tokens<S>
-where
-    S: Service<Request<Body>, Response = Response<Body>, Error = BoxError>,
-    S::Future: Send + 'static,
-{
-    type Response = Response<Body>;
-    type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, BoxError>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(cx)
+impl Routes for Tokens {
+    fn is_own(&self, path: &str) -> bool {
+        id_in(path).is_some()
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        match id_in(request.uri().path()).map(str::to_owned) {
-            Some(id) => Box::pin(respond(self.gate.clone(), id, request)),
-            None => Box::pin(self.inner.call(request)),
-        }
+    async fn answer(self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
+        let id = id_in(request.uri().path()).unwrap_or_default().to_owned();
+        respond(self.0, id, request).await
     }
 }
