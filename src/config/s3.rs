@@ -42,7 +42,7 @@ section! {
         pub secret_key_file: Option<PathBuf> = None,
         /// Session token of temporary keys.
         pub session_token: Secret = Secret::default(),
-        /// Section of the shared credentials file; without it, `AWS_PROFILE` or `default`.
+        /// Profile of the shared files, and then the only source of keys.
         pub profile: Option<String> = None,
         /// PEM file of certificate authorities that are trusted for this store besides the machine's own.
         pub extra_ca: Option<PathBuf> = None,
