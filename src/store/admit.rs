@@ -25,6 +25,7 @@ use super::{
     worker::Worker,
 };
 use crate::{
+    artifact::check::Check,
     blob::{Partial, PartialIdentity, follow::Growing},
     telemetry::label::Uncached,
 };
@@ -66,7 +67,9 @@ impl Admit for Store {
         let Some(head) = self.head(request, response) else {
             return self.pass(target, Uncached::Vary);
         };
-        match self.medium(target, &head, length, kept).await {
+        let check = response.extensions.get::<Check>().copied();
+        let check = check.unwrap_or(Check::Length);
+        match self.medium(target, &head, (length, check), kept).await {
             Ok((medium, growing, kept)) => {
                 let filling = Filling::new(head, growing, self.metrics().clone());
                 filling_expects(&filling, target);
@@ -177,14 +180,15 @@ impl Store {
         &self,
         target: &Target,
         head: &Head,
-        length: Option<u64>,
+        (length, check): (Option<u64>, Check),
         kept: Option<Kept>,
     ) -> Result<(Medium, Arc<Growing>, u64), BoxError> {
         let left = self.kept_partials().take(&CacheKey::of(&target.uri));
         let continued = left.filter(|left| kept.is_some_and(|kept| kept.length == left.length));
         if let (None, Some(small)) = (&continued, length.filter(|length| *length <= SMALL)) {
             let collected = BytesMut::with_capacity(usize::try_from(small)?);
-            return Ok((Medium::Memory(collected), Growing::new(None, length), 0));
+            let medium = Medium::Memory(collected, check);
+            return Ok((medium, Growing::new(None, length), 0));
         }
         let (partial, there) = match continued {
             Some(left) => {
@@ -195,7 +199,7 @@ impl Store {
         };
         let growing = Growing::new(Some(partial.file().clone()), length);
         Ok((
-            Medium::File(Worker::start(partial, there, growing.clone())),
+            Medium::File(Worker::start(partial, there, growing.clone(), check)),
             growing,
             there,
         ))

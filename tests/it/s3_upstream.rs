@@ -1,6 +1,7 @@
 //! `s3://` through the cache: the same stores, pins, ranges and errors as any origin, and signatures that
 //! a store of somebody else's making accepts.
 
+mod checksums;
 mod refusals;
 
 use crate::{
