@@ -55,12 +55,7 @@ struct Unwanted;
 
 impl Worker {
     /// Starts behind the first `kept` bytes of `partial`, which are hashed again.
-    pub(super) fn start(
-        partial: Partial,
-        kept: u64,
-        growing: Arc<Growing>,
-        check: Check,
-    ) -> Self {
+    pub(super) fn start(partial: Partial, kept: u64, growing: Arc<Growing>, check: Check) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let done = spawn_blocking(move || {
             let mut blob = Blob {

@@ -3,6 +3,7 @@
 
 mod checksums;
 mod refusals;
+mod ways;
 
 use crate::{
     fetch::{assert_served, fetch_pinned, wrong_pin},

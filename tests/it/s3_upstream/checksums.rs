@@ -71,18 +71,38 @@ fn bytes_that_are_not_what_the_store_says_are_neither_served_whole_nor_stored() 
 fn bytes_that_are_what_the_store_says_are_stored() {
     for length in LENGTHS {
         let content = Content::seeded(3, length);
-        let (damaged, parts) = ("\"00000000000000000000000000000000\"", "\"00000000000000000000000000000000-2\"");
+        let (damaged, parts) = (
+            "\"00000000000000000000000000000000\"",
+            "\"00000000000000000000000000000000-2\"",
+        );
         for fields in [
-            [("x-amz-checksum-sha256", base64_of(&content)), ("ETag", damaged.into())],
-            [("x-amz-meta-sha256", content.sha256().to_string()), ("ETag", parts.into())],
+            [
+                ("x-amz-checksum-sha256", base64_of(&content)),
+                ("ETag", damaged.into()),
+            ],
+            [
+                ("x-amz-meta-sha256", content.sha256().to_string()),
+                ("ETag", parts.into()),
+            ],
             [("ETag", md5_of(&content)), ("x-amz-meta-a", "b".into())],
             // Digests of parts, and tags of encrypted objects, say nothing of the whole.
-            [("x-amz-checksum-sha256", format!("{}-2", base64_of(&content))), ("ETag", parts.into())],
-            [("x-amz-server-side-encryption", "aws:kms".into()), ("ETag", damaged.into())],
+            [
+                (
+                    "x-amz-checksum-sha256",
+                    format!("{}-2", base64_of(&content)),
+                ),
+                ("ETag", parts.into()),
+            ],
+            [
+                ("x-amz-server-side-encryption", "aws:kms".into()),
+                ("ETag", damaged.into()),
+            ],
         ] {
             let origin = Origin::start();
             let reply = Reply::ok(content.clone());
-            let reply = fields.iter().fold(reply, |reply, (name, value)| reply.field(name, value));
+            let reply = fields
+                .iter()
+                .fold(reply, |reply, (name, value)| reply.field(name, value));
             origin.route("/models/a", reply);
             let cache = cache_of(&origin);
             assert_served(&cache.fetch("s3://models/a"), "MISS", &content);
@@ -113,9 +133,9 @@ fn an_object_that_rotted_in_its_store_is_refused() {
     fs::write(store.file("a"), rotten).unwrap();
     assert_error(&cache.fetch(&url), 502, "upstream_invalid");
     assert_nothing_stored(&cache);
-    cache
-        .trace()
-        .wait_for("fetch failed", |event| event.to_string().contains("damaged"));
+    cache.trace().wait_for("fetch failed", |event| {
+        event.to_string().contains("damaged")
+    });
     fs::write(store.file("a"), content.bytes()).unwrap();
     assert_served(&cache.fetch(&url), "MISS", &content);
 }
