@@ -240,6 +240,11 @@ impl From<UploadError> for Error {
     }
 }
 
+/// Whether a path is one of files or pointers.
+pub(super) fn is_own(path: &str) -> bool {
+    route::route(path).is_some()
+}
+
 impl<S> Layer<S> for FilesLayer {
     type Service = Routed<Files, S>;
 
@@ -250,7 +255,7 @@ impl<S> Layer<S> for FilesLayer {
 
 impl Routes for Files {
     fn is_own(&self, path: &str) -> bool {
-        route::route(path).is_some()
+        is_own(path)
     }
 
     async fn answer(self, request: Request<Body>) -> Result<Response<Body>, BoxError> {

@@ -24,6 +24,7 @@ mod framing;
 mod fsck;
 mod intercept;
 mod invalidate;
+mod listeners;
 mod logs;
 mod manage;
 mod mirror;
