@@ -63,10 +63,10 @@ impl Check {
     /// The strongest that these fields tell. Digests of the parts alone say nothing of the whole, and
     /// neither does the tag of an object that the store keeps encrypted.
     fn of(fields: &HeaderMap) -> Self {
-        match fields.contains_key(header::CONTENT_RANGE) {
-            true => Self::Length,
-            false => Self::of_whole(fields),
+        if fields.contains_key(header::CONTENT_RANGE) {
+            return Self::Length;
         }
+        Self::of_whole(fields)
     }
 
     /// The same for the whole object when `fields` may be those of a part: its metadata and its tag are

@@ -67,16 +67,13 @@ impl Admit for Store {
         let Some(head) = self.head(request, response) else {
             return self.pass(target, Uncached::Vary);
         };
-        let check = response.extensions.get::<Check>().copied();
-        let check = check.unwrap_or(Check::Length);
-        match self.medium(target, &head, (length, check), kept).await {
+        let announced = (length, check(response));
+        match self.medium(target, &head, announced, kept).await {
             Ok((medium, growing, kept)) => {
                 let filling = Filling::new(head, growing, self.metrics().clone());
                 filling_expects(&filling, target);
-                let final_url = response
-                    .extensions
-                    .get::<FinalUri>()
-                    .map(|last| last.0.to_string());
+                let final_url = response.extensions.get::<FinalUri>();
+                let final_url = final_url.map(|last| last.0.to_string());
                 Admission::Keep(Fill::new(
                     self.clone(),
                     target.clone(),
@@ -96,6 +93,12 @@ impl Admit for Store {
     fn spawn(&self, fill: Task) {
         self.tasks().spawn(fill);
     }
+}
+
+/// What the whole body is checked against, beside its length.
+fn check(response: &response::Parts) -> Check {
+    let told = response.extensions.get::<Check>();
+    told.copied().unwrap_or(Check::Length)
 }
 
 /// The request that started the fill waits for it like every other.

@@ -288,7 +288,7 @@ impl Sink for Fill {
     async fn finish(mut self) {
         match self.medium.take() {
             Some(Medium::Memory(collected, check)) => {
-                self.finish_memory(collected.freeze(), check).await
+                self.finish_memory(collected.freeze(), check).await;
             }
             Some(Medium::File(worker)) => self.finish_file(worker).await,
             None => {}

@@ -1,7 +1,10 @@
 //! Single sign-on: keys of an account for the token that `aws sso login` left. Signing in takes a person
 //! and a browser, so an ended token is reported, not renewed.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    fmt::Write as _,
+    time::{Duration, SystemTime},
+};
 
 use artifact_cache_layers::{
     body::{Body, BoxError},
@@ -68,13 +71,8 @@ impl Account {
 
     async fn token(&self, remote: &Remote) -> Result<HeaderValue, BoxError> {
         let again = || format!("run `aws sso login` again for `{}`", self.filed_under);
-        let name: [u8; 20] = Sha1::digest(&self.filed_under).into();
-        let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
-        let file = place(
-            &remote.environment,
-            "",
-            &format!(".aws/sso/cache/{name}.json"),
-        );
+        let file = cache_file(&self.filed_under);
+        let file = place(&remote.environment, "", &file);
         let file = file.ok_or("there is no home directory with a sign-on in it")?;
         let text = read(&file.to_string_lossy()).await;
         let text = text.map_err(|error| format!("{error}; {}", again()))?;
@@ -87,6 +85,16 @@ impl Account {
         token.set_sensitive(true);
         Ok(token)
     }
+}
+
+/// Where the tools of AWS file the token, below the home directory: by the SHA-1 of what it is for.
+fn cache_file(filed_under: &str) -> String {
+    let mut file = String::from(".aws/sso/cache/");
+    for byte in Sha1::digest(filed_under) {
+        // Writing to a string cannot fail.
+        let _ = write!(file, "{byte:02x}");
+    }
+    file + ".json"
 }
 
 fn of_answer(text: &str) -> Option<Credentials> {

@@ -67,37 +67,30 @@ fn bytes_that_are_not_what_the_store_says_are_neither_served_whole_nor_stored() 
     }
 }
 
+/// What a store may rightly say of these bytes.
+fn truths(content: &Content) -> [[(&'static str, String); 2]; 5] {
+    let wrong = || "\"00000000000000000000000000000000\"".to_owned();
+    let parts = || "\"00000000000000000000000000000000-2\"".to_owned();
+    let (sha256, base64) = (content.sha256().to_string(), base64_of(content));
+    let of_parts = format!("{base64}-2");
+    [
+        [("x-amz-checksum-sha256", base64), ("ETag", wrong())],
+        [("x-amz-meta-sha256", sha256), ("ETag", parts())],
+        [("x-amz-meta-a", "b".into()), ("ETag", md5_of(content))],
+        // Digests of parts, and tags of encrypted objects, say nothing of the whole.
+        [("x-amz-checksum-sha256", of_parts), ("ETag", parts())],
+        [
+            ("x-amz-server-side-encryption", "aws:kms".into()),
+            ("ETag", wrong()),
+        ],
+    ]
+}
+
 #[test]
 fn bytes_that_are_what_the_store_says_are_stored() {
     for length in LENGTHS {
         let content = Content::seeded(3, length);
-        let (damaged, parts) = (
-            "\"00000000000000000000000000000000\"",
-            "\"00000000000000000000000000000000-2\"",
-        );
-        for fields in [
-            [
-                ("x-amz-checksum-sha256", base64_of(&content)),
-                ("ETag", damaged.into()),
-            ],
-            [
-                ("x-amz-meta-sha256", content.sha256().to_string()),
-                ("ETag", parts.into()),
-            ],
-            [("ETag", md5_of(&content)), ("x-amz-meta-a", "b".into())],
-            // Digests of parts, and tags of encrypted objects, say nothing of the whole.
-            [
-                (
-                    "x-amz-checksum-sha256",
-                    format!("{}-2", base64_of(&content)),
-                ),
-                ("ETag", parts.into()),
-            ],
-            [
-                ("x-amz-server-side-encryption", "aws:kms".into()),
-                ("ETag", damaged.into()),
-            ],
-        ] {
+        for fields in truths(&content) {
             let origin = Origin::start();
             let reply = Reply::ok(content.clone());
             let reply = fields

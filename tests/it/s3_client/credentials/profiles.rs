@@ -30,6 +30,13 @@ fn assert_works(cache: &Cache) {
     assert_eq!(cache.fetch("s3://models/a").text(), "bytes");
 }
 
+/// A role that is assumed with another role, and that with keys.
+const CHAIN: &str = "[profile work]\nrole_arn = arn:aws:iam::2:role/reader\nsource_profile = hub\n\
+                    external_id = a b\nduration_seconds = 900\nregion = eu-west-1\n\
+                    [profile hub]\nrole_arn = arn:aws:iam::1:role/hub\nsource_profile = base\n\
+                    role_session_name = me\n\
+                    [profile base]\naws_access_key_id = AKBASE\naws_secret_access_key = s\n";
+
 #[test]
 fn roles_are_assumed_one_with_the_keys_of_the_other() {
     let (store, service, home) = (store(), Origin::start(), TempDir::new().unwrap());
@@ -40,12 +47,7 @@ fn roles_are_assumed_one_with_the_keys_of_the_other() {
             Reply::ok(role_keys("AssumeRole", "second token")),
         ],
     );
-    let settings = "[profile work]\nrole_arn = arn:aws:iam::2:role/reader\nsource_profile = hub\n\
-                    external_id = a b\nduration_seconds = 900\nregion = eu-west-1\n\
-                    [profile hub]\nrole_arn = arn:aws:iam::1:role/hub\nsource_profile = base\n\
-                    role_session_name = me\n\
-                    [profile base]\naws_access_key_id = AKBASE\naws_secret_access_key = s\n";
-    let cache = profiled(&store, home.path(), settings)
+    let cache = profiled(&store, home.path(), CHAIN)
         .environment("AWS_ENDPOINT_URL_STS", &service.url("/"))
         .start();
     assert_works(&cache);
