@@ -141,7 +141,8 @@ impl Files {
 
     async fn remove(&self, id: &str, head: &Parts) -> Result<Response<Body>, BoxError> {
         self.permit(Scope::Delete, head)?;
-        let force = is_forced(&head.uri)?;
+        let is_protected = self.config.load().files.protect_pointed;
+        let force = is_forced(&head.uri)? || !is_protected;
         let digest = file_id(id)?;
         let change = match digest {
             Some(digest) => self.store.delete_file(digest, force).await,

@@ -7,6 +7,7 @@ pub mod follow;
 pub mod leftovers;
 pub mod memory;
 pub mod partial;
+pub mod pointers;
 pub mod read;
 mod readers;
 pub mod recovery;

@@ -10,6 +10,7 @@ mod holds;
 mod kept;
 pub mod lookup;
 mod pending;
+mod pointers;
 pub mod reap;
 mod refusals;
 mod repeat;

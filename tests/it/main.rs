@@ -14,6 +14,7 @@ mod cli;
 mod collapse;
 mod config;
 mod crash;
+mod deploy;
 mod egress;
 mod errors;
 mod explain;
