@@ -15,6 +15,7 @@ pub enum Check {
 }
 
 /// Checks bytes as they pass.
+#[derive(Clone)]
 pub struct Checker {
     check: Check,
     sha256: Hasher,

@@ -9,6 +9,7 @@ use tokio::{
     task::{JoinHandle, spawn_blocking},
 };
 
+use super::hashing::Hashing;
 use crate::{
     artifact::check::{Check, Checker, Damaged},
     blob::{Partial, follow::Growing},
@@ -62,13 +63,13 @@ impl Worker {
                 partial,
                 growing,
                 check,
-                checker: Checker::new(check),
+                hashing: Hashing::new(check),
                 length: 0,
                 spilled: false,
             };
             blob.rehash(kept)?;
             if blob.run(queue) {
-                Ok(blob.outcome())
+                blob.outcome()
             } else {
                 Err(blob.abandon())
             }
@@ -107,7 +108,7 @@ struct Blob {
     partial: Partial,
     growing: Arc<Growing>,
     check: Check,
-    checker: Checker,
+    hashing: Hashing,
     length: u64,
     spilled: bool,
 }
@@ -115,14 +116,15 @@ struct Blob {
 impl Blob {
     fn rehash(&mut self, kept: u64) -> io::Result<()> {
         use std::os::unix::fs::FileExt as _;
-        let mut buffer = vec![0; REHASH];
+        let (mut checker, mut buffer) = (Checker::new(self.check), vec![0; REHASH]);
         while self.length < kept {
             let rest = usize::try_from(kept - self.length).unwrap_or(REHASH);
             let piece = &mut buffer[..rest.min(REHASH)];
             self.partial.file().read_exact_at(piece, self.length)?;
-            self.checker.update(piece);
+            checker.update(piece);
             self.length += piece.len() as u64;
         }
+        self.hashing = Hashing::behind(checker, self.length);
         self.growing.publish(self.length);
         Ok(())
     }
@@ -154,7 +156,7 @@ impl Blob {
         // What is written from now on may be shorter.
         let is_restarted = !self.spilled && self.growing.restart() && self.partial.clear().is_ok();
         if is_restarted {
-            self.checker = Checker::new(self.check);
+            self.hashing = Hashing::new(self.check);
             self.length = 0;
         }
         is_restarted
@@ -170,26 +172,26 @@ impl Blob {
             self.spilled = true;
         }
         if self.spilled {
-            self.checker.update(bytes);
+            self.hashing.update(bytes);
             self.length += bytes.len() as u64;
             return self.growing.spill(bytes.clone());
         }
         let before = self.length;
         self.length += bytes.len() as u64;
         self.growing.publish(self.length);
-        self.checker.update(bytes);
+        self.hashing.update(bytes);
         if before / WRITE_BACK != self.length / WRITE_BACK {
             self.partial.start_writeback(before, self.length - before);
         }
         true
     }
 
-    fn outcome(self) -> Outcome {
-        Outcome {
+    fn outcome(self) -> io::Result<Outcome> {
+        Ok(Outcome {
+            digest: self.hashing.finish()?,
             partial: self.partial,
-            digest: self.checker.finish(),
             length: self.length,
             is_written: !self.spilled,
-        }
+        })
     }
 }

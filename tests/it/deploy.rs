@@ -168,7 +168,7 @@ fn who_waits_waits_for_somebody_who_comes() {
             let condition = how["condition"].as_str().unwrap_or("service_started");
             match condition {
                 "service_healthy" => {
-                    assert!(other_service["healthcheck"]["test"].is_array(), "{other}")
+                    assert!(other_service["healthcheck"]["test"].is_array(), "{other}");
                 }
                 "service_started" | "service_completed_successfully" => {}
                 unknown => panic!("{name}: {unknown}"),
