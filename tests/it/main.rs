@@ -16,6 +16,7 @@ mod config;
 mod crash;
 mod egress;
 mod errors;
+mod evict;
 mod explain;
 mod fetch;
 mod files;
