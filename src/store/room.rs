@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{sync::Notify, time::timeout};
@@ -15,6 +15,8 @@ use crate::{blob::BlobStore, catalog::Catalog, config::storage::Storage};
 
 /// How long somebody waits for others to be evicted before it is passed on uncached.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The same while nothing can be evicted: transfers that end give room back, too.
+const LITTLE_PATIENCE: Duration = Duration::from_millis(500);
 /// The largest distance of a watermark from its limit.
 const LARGEST_MARGIN: u64 = 4 << 30;
 
@@ -222,21 +224,21 @@ impl Grant {
             return false;
         }
         let _wish = Wish::new(&self.room, more);
-        let waited = timeout(PATIENCE, async {
-            loop {
-                // Made before the look, so that a change in between is not missed.
-                let changed = shared.changed.notified();
-                if self.try_more(more, min_free) {
-                    return true;
-                }
-                if shared.is_dry.load(Ordering::Acquire) {
-                    return false;
-                }
-                shared.pressed.notify_one();
-                changed.await;
+        let started = Instant::now();
+        loop {
+            // Made before the look, so that a change in between is not missed.
+            let changed = shared.changed.notified();
+            if self.try_more(more, min_free) {
+                return true;
             }
-        });
-        waited.await.unwrap_or(false)
+            let is_dry = shared.is_dry.load(Ordering::Acquire);
+            let patience = if is_dry { LITTLE_PATIENCE } else { PATIENCE };
+            let left = patience.saturating_sub(started.elapsed());
+            shared.pressed.notify_one();
+            if left.is_zero() || timeout(left, changed).await.is_err() && !is_dry {
+                return false;
+            }
+        }
     }
 }
 

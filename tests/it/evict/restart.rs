@@ -40,7 +40,7 @@ fn a_cap_below_what_is_stored_is_reached_by_evicting() {
             .fetch(&origin.url(&format!("/{seed}")))
             .assert_is(content);
     }
-    assert!(on_disk(&cache) > 20 * MIB);
+    eventually("all of it is stored", || on_disk(&cache) > 20 * MIB);
     cache.terminate();
     cache.rewrite_config("storage: {max_bytes: 8MiB}");
     cache.restart();
