@@ -18,6 +18,7 @@ use super::{
     Store,
     filling::Filling,
     pending::Commit,
+    room::Grant,
     worker::{Outcome, Worker},
 };
 use crate::{
@@ -27,8 +28,8 @@ use crate::{
     telemetry::{access::Downloaded, instrument::UnderWay, label::Uncached},
 };
 
-/// Bytes between two looks at the free space, when the length is unknown.
-const SPACE_CHECK: u64 = 64 << 20;
+/// Bytes that are reserved at once when the length is unknown.
+pub(super) const STEP: u64 = 4 << 20;
 
 /// One artifact on its way into the store.
 pub struct Fill {
@@ -38,8 +39,9 @@ pub struct Fill {
     filling: Arc<Filling>,
     medium: Option<Medium>,
     taken: u64,
-    /// The next length at which the free space is looked at.
-    check_at: u64,
+    /// Up to which length there is room.
+    room_until: u64,
+    grant: Option<Grant>,
     is_spilled: bool,
     started: Instant,
     _under_way: UnderWay,
@@ -59,12 +61,12 @@ impl Fill {
         target: Target,
         final_url: Option<String>,
         filling: Arc<Filling>,
-        medium: Medium,
+        (medium, grant): (Medium, Grant),
         kept: u64,
     ) -> Self {
         let under_way = store.metrics().fills_in_flight.enter();
         let has_length = filling.growing.length().is_some();
-        let check_at = if has_length { u64::MAX } else { SPACE_CHECK };
+        let room_until = if has_length { u64::MAX } else { STEP };
         Self {
             store,
             target,
@@ -72,7 +74,8 @@ impl Fill {
             filling,
             medium: Some(medium),
             taken: kept,
-            check_at,
+            room_until,
+            grant: Some(grant),
             is_spilled: false,
             started: Instant::now(),
             _under_way: under_way,
@@ -88,17 +91,29 @@ impl Fill {
         if is_too_large && self.target.mode.is_archive() {
             return Err(TooLarge { limit, size }.into());
         }
-        let is_full = size >= self.check_at && {
-            self.check_at = size + SPACE_CHECK;
-            !self.store.has_room_for(0)
-        };
-        if (is_too_large || is_full) && !self.is_spilled {
+        if self.is_spilled {
+            return Ok(());
+        }
+        if is_too_large || !self.has_room_for(size).await {
             self.is_spilled = true;
             if let Some(Medium::File(worker)) = &self.medium {
                 worker.spill().await?;
             }
         }
         Ok(())
+    }
+
+    /// Takes the next steps up to `size`.
+    async fn has_room_for(&mut self, size: u64) -> bool {
+        if size <= self.room_until {
+            return true;
+        }
+        self.room_until = size + STEP;
+        let min_free = self.store.settings().min_free_bytes.0;
+        match &mut self.grant {
+            Some(grant) => grant.grow(self.room_until, min_free).await,
+            None => false,
+        }
     }
 
     /// What will be stored.
@@ -300,10 +315,12 @@ impl Sink for Fill {
         if let Some(Medium::File(worker)) = self.medium.take()
             && let Ok(outcome) = worker.finish().await
             && outcome.is_written
+            && let Some(grant) = self.grant.take()
         {
+            let left = (outcome.partial, grant);
             self.store
                 .kept_partials()
-                .leave(CacheKey::of(&self.target.uri), outcome.partial);
+                .leave(CacheKey::of(&self.target.uri), left);
         }
     }
 }

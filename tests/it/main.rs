@@ -17,6 +17,7 @@ mod crash;
 mod deploy;
 mod egress;
 mod errors;
+mod evict;
 mod explain;
 mod fetch;
 mod files;
