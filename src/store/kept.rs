@@ -8,11 +8,16 @@ use std::{
     time::Duration,
 };
 
-use artifact_cache_layers::{digest::Sha256, semantics::cache_key::CacheKey};
+use artifact_cache_layers::{
+    cache::Part,
+    digest::Sha256,
+    semantics::{cache_key::CacheKey, stored_response::StoredResponse},
+};
 use http::HeaderValue;
 
+use super::lookup::Content;
 use crate::{
-    blob::{BlobStore, Partial},
+    blob::{Blob, BlobStore, Partial},
     clock::Clock,
 };
 
@@ -21,6 +26,7 @@ pub(super) struct KeptPartial {
     pub(super) partial: Partial,
     pub(super) length: u64,
     pub(super) validator: HeaderValue,
+    response: Option<StoredResponse>,
 }
 
 /// The parts that may be continued.
@@ -76,6 +82,7 @@ impl KeptPartials {
         // The last byte is asked for again: there is no request for the rest of a part that is whole.
         let length = length.checked_sub(1).filter(|&length| length > 0)?;
         let validator = HeaderValue::try_from(identity.validator).ok()?;
+        let response = identity.response.and_then(|response| response.read());
         let found = (length, validator.clone());
         self.lock().open.insert(
             key,
@@ -83,9 +90,32 @@ impl KeptPartials {
                 partial,
                 length,
                 validator,
+                response: response.map(|(_, _, response)| response),
             },
         );
         Some(found)
+    }
+
+    /// What is there of `key`, to be read as it is; `None` when the length of the whole is not known.
+    pub(super) async fn part(&self, key: &CacheKey) -> Option<Part<Content>> {
+        let (available, _) = self.find(key).await?;
+        let state = self.lock();
+        let open = state.open.get(key)?;
+        Some(Part {
+            response: open.response.clone()?,
+            content: Content::File(Arc::new(Blob {
+                file: open.partial.file().clone(),
+                len: available,
+            })),
+            available,
+        })
+    }
+
+    /// Removes what was left of `key`.
+    pub(super) async fn forget(&self, key: &CacheKey) {
+        if self.find(key).await.is_some() {
+            drop(self.take(key));
+        }
     }
 
     /// Takes what [`KeptPartials::find`] found. Dropping it removes the file.

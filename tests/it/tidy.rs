@@ -42,7 +42,7 @@ const USES: [(&str, &[&str]); 27] = [
     // Translates what the layers answered; it needs no part of the product.
     ("mirror", &[]),
     ("fleet", &["store", "s3"]),
-    ("proxy", &["respond", "upstream"]),
+    ("proxy", &["pace", "respond", "upstream"]),
     ("upstream", &["pace", "s3"]),
     ("store", &["catalog", "blob"]),
     ("catalog", &["artifact"]),
