@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(super) struct Heard<I> {
     inner: I,
     /// The stream's own copy: the other side is told once.
-    is_heard: bool,
+    is_known: bool,
     told: Arc<AtomicBool>,
 }
 
@@ -26,7 +26,7 @@ impl<I> Heard<I> {
         let told = Arc::<AtomicBool>::default();
         let heard = Self {
             inner,
-            is_heard: false,
+            is_known: false,
             told: told.clone(),
         };
         (heard, told)
@@ -41,8 +41,8 @@ impl<I: AsyncRead + Unpin> AsyncRead for Heard<I> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.inner).poll_read(cx, buffer))?;
-        if !self.is_heard && buffer.filled().len() > before {
-            self.is_heard = true;
+        if !self.is_known && buffer.filled().len() > before {
+            self.is_known = true;
             // It is read once the stream has ended, which orders both.
             self.told.store(true, Ordering::Relaxed);
         }

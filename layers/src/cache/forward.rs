@@ -70,7 +70,7 @@ where
                 Step::Ask(reason, stored) => (reason, stored),
             };
             let (reason, stored) = match stored {
-                None => match Box::pin(self.from_part(reason)).await {
+                None => match Box::pin(self.try_part(reason)).await {
                     Step::Answer(response) => return Ok(response),
                     Step::Ask(reason, stored) => (reason, stored),
                 },

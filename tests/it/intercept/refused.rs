@@ -32,7 +32,7 @@ fn a_client_that_refuses_our_certificate_gets_its_tunnel_from_then_on() {
     assert!(outcomes(&cache, "unwilling") > 0.0);
 }
 
-/// A client that shakes hands and leaves without a word, as GnuTLS has its clients do.
+/// A client that shakes hands and leaves without a word, as wget does.
 fn leave_after_the_handshake(kit: &Kit, cache: &Cache) {
     let mut stream = tunnel(kit, cache);
     let mut session = session(kit.trusting(&["http/1.1"]));

@@ -38,7 +38,7 @@ where
 {
     /// Answers from a part that is fresh and has the range; else the origin is asked, for `reason` where
     /// there is no part.
-    pub(super) async fn from_part(&mut self, reason: ForwardReason) -> Step {
+    pub(super) async fn try_part(&mut self, reason: ForwardReason) -> Step {
         let Some(part) = self.suitable_part().await else {
             return Step::Ask(reason, None);
         };
