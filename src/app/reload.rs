@@ -6,13 +6,13 @@ use artifact_cache_layers::body::BoxError;
 
 use super::{App, glue};
 use crate::{
-    config::{Config, Sources, intercept::Intercept, load, proxy::Proxy},
+    config::{Config, Sources, intercept::Intercept, load, proxy::Proxy, upstream::Upstream},
     telemetry::log::Log,
 };
 
 impl App {
     /// Puts into force what can change while the cache runs: the rules of `fetch`, `cache`, `auth`, of
-    /// tunnels and of interception, and the log level. A configuration that is not valid changes nothing.
+    /// tunnels and of interception, the ways to origins, and the log level. A configuration that is not valid changes nothing.
     pub(super) fn reload(&self, sources: &Sources, log: &Log) {
         let loaded = match load(sources) {
             Ok(loaded) => loaded,
@@ -25,7 +25,7 @@ impl App {
             }
         };
         let (old, new) = (self.config(), loaded.config);
-        if let Err(error) = self.reload_tunnels(&new) {
+        if let Err(error) = self.reload_ways(&new) {
             let error = &*error as &dyn Error;
             return tracing::error!(error, "a setting cannot be put to use, nothing was changed");
         }
@@ -42,11 +42,15 @@ impl App {
         tracing::info!(needs_restart, "configuration reloaded");
     }
 
-    fn reload_tunnels(&self, new: &Config) -> Result<(), BoxError> {
+    /// What can fail although the configuration is valid, such as a file that is not there, comes first.
+    fn reload_ways(&self, new: &Config) -> Result<(), BoxError> {
+        self.upstreams.set_ways(&new.upstream)?;
+        self.tunnels
+            .set_rules(&new.proxy, self.upstreams.dialer())?;
         if let Some(interception) = &self.interception {
             interception.set_rules(&new.intercept)?;
         }
-        self.tunnels.set_rules(&new.proxy)
+        Ok(())
     }
 }
 
@@ -68,6 +72,15 @@ fn in_force(old: &Config, new: &Config) -> Config {
             handshake_timeout: new.intercept.handshake_timeout,
             refusal_pause: new.intercept.refusal_pause,
             ..old.intercept.clone()
+        },
+        upstream: Upstream {
+            parent: new.upstream.parent.clone(),
+            parent_credentials_file: new.upstream.parent_credentials_file.clone(),
+            no_proxy: new.upstream.no_proxy.clone(),
+            routes: new.upstream.routes.clone(),
+            rewrite: new.upstream.rewrite.clone(),
+            fields: new.upstream.fields.clone(),
+            ..old.upstream.clone()
         },
         ..old.clone()
     }

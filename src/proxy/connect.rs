@@ -48,7 +48,7 @@ const PLAIN_PORT: u16 = 80;
 pub struct Tunnel(Arc<Shared>);
 
 pub(super) struct Shared {
-    pub(super) dialer: Dialer,
+    pub(super) dialer: ArcSwap<Dialer>,
     ports: Ports,
     rules: ArcSwap<Rules>,
     permits: Arc<Semaphore>,
@@ -85,7 +85,7 @@ impl Tunnel {
     ) -> Result<Self, BoxError> {
         let most = settings.max_tunnels.min(Semaphore::MAX_PERMITS);
         Ok(Self(Arc::new(Shared {
-            dialer,
+            dialer: ArcSwap::from_pointee(dialer),
             ports: Ports::parse(&settings.connect_ports)?,
             rules: ArcSwap::from_pointee(Rules::new(settings)?),
             permits: Arc::new(Semaphore::new(most)),
@@ -98,12 +98,18 @@ impl Tunnel {
         })))
     }
 
-    /// Judges further tunnels by other rules. Those that are open stay what they are.
+    /// Judges further tunnels by other rules, and dials for them by another dialer. Those that are open
+    /// stay what they are.
     ///
     /// # Errors
     /// When a rule of `proxy.connect_rules` is none; nothing is changed then.
-    pub fn set_rules(&self, settings: &config::proxy::Proxy) -> Result<(), BoxError> {
+    pub fn set_rules(
+        &self,
+        settings: &config::proxy::Proxy,
+        dialer: Dialer,
+    ) -> Result<(), BoxError> {
         self.0.rules.store(Arc::new(Rules::new(settings)?));
+        self.0.dialer.store(Arc::new(dialer));
         Ok(())
     }
 
@@ -160,7 +166,8 @@ impl Shared {
         if let Some(intercept) = self.ends_here(&asked)? {
             return Ok((asked, Plan::Look { intercept }));
         }
-        let dialled = self.dialer.connect(&asked.host, asked.port).await;
+        let dialer = self.dialer.load_full();
+        let dialled = dialer.connect(&asked.host, asked.port).await;
         Ok((asked, Plan::Tunnel(dialled.map_err(Refusal::of)?)))
     }
 
@@ -173,7 +180,8 @@ impl Shared {
         if !self.ports.contains(port) {
             return Err(Refusal::Port(port));
         }
-        let guard = self.dialer.guard();
+        let dialer = self.dialer.load();
+        let guard = dialer.guard();
         guard.check_authority(host, port).map_err(Refusal::Denied)?;
         let permit = Arc::clone(&self.permits).try_acquire_owned();
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));

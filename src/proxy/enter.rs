@@ -121,7 +121,8 @@ impl Shared {
 
     /// The client has had its 200, so that a failure shows only as a closed connection.
     async fn pass(&self, asked: &Asked, client: ClientSide) -> (Traffic, End) {
-        match self.dialer.connect(&asked.host, asked.port).await {
+        let dialer = self.dialer.load_full();
+        match dialer.connect(&asked.host, asked.port).await {
             Ok(origin) => relay(client, origin, self.bounds(asked)).await,
             Err(error) => {
                 let error = io::Error::other(error).into();

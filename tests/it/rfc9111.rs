@@ -22,8 +22,8 @@ fn is_test(name: &str) -> bool {
     let Some((before, _)) = source.split_once(&format!("fn {function}(")) else {
         return false;
     };
-    let lines = before.lines().rev().skip(1);
-    let mut attributes = lines.take_while(|line| line.starts_with("#["));
+    let lines = before.strip_suffix("async ").unwrap_or(before).lines();
+    let mut attributes = lines.rev().take_while(|line| line.starts_with("#["));
     attributes.any(|line| line.contains("test"))
 }
 
