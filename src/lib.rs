@@ -23,3 +23,4 @@ pub mod stack;
 pub mod store;
 pub mod telemetry;
 pub mod upstream;
+pub mod webhook;

@@ -47,7 +47,7 @@ use crate::artifact::{Artifact, Filter, Totals};
 pub use error::ApiError;
 pub use explain::{Explanation, StoredVariant};
 pub use health::{Health, NotReady};
-pub use models::Registry;
+pub use models::{After, Registry};
 pub use routes::is_local;
 
 use internal::Internal;

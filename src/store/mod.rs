@@ -6,6 +6,7 @@ pub mod commit;
 pub mod fill;
 mod filling;
 pub mod fsck;
+mod hashing;
 mod holds;
 mod kept;
 pub mod lookup;

@@ -2,13 +2,17 @@
 
 use std::{io, sync::Arc};
 
-use artifact_cache_layers::{body::BoxError, digest::Hasher, digest::Sha256};
+use artifact_cache_layers::{
+    body::BoxError,
+    digest::{Hasher, Sha256},
+};
 use bytes::Bytes;
 use tokio::{
     sync::{mpsc, oneshot},
     task::{JoinHandle, spawn_blocking},
 };
 
+use super::hashing::Hashing;
 use crate::blob::{Partial, follow::Growing};
 
 /// Batches that wait for the worker at most; with batches of a few hundred KiB this bounds the memory of
@@ -57,13 +61,13 @@ impl Worker {
             let mut blob = Blob {
                 partial,
                 growing,
-                hasher: Hasher::default(),
+                hashing: Hashing::default(),
                 length: 0,
                 spilled: false,
             };
             blob.rehash(kept)?;
             if blob.run(queue) {
-                Ok(blob.outcome())
+                blob.outcome()
             } else {
                 Err(blob.abandon())
             }
@@ -101,7 +105,7 @@ impl Worker {
 struct Blob {
     partial: Partial,
     growing: Arc<Growing>,
-    hasher: Hasher,
+    hashing: Hashing,
     length: u64,
     spilled: bool,
 }
@@ -109,14 +113,15 @@ struct Blob {
 impl Blob {
     fn rehash(&mut self, kept: u64) -> io::Result<()> {
         use std::os::unix::fs::FileExt as _;
-        let mut buffer = vec![0; REHASH];
+        let (mut hasher, mut buffer) = (Hasher::default(), vec![0; REHASH]);
         while self.length < kept {
             let rest = usize::try_from(kept - self.length).unwrap_or(REHASH);
             let piece = &mut buffer[..rest.min(REHASH)];
             self.partial.file().read_exact_at(piece, self.length)?;
-            self.hasher.update(piece);
+            hasher.update(piece);
             self.length += piece.len() as u64;
         }
+        self.hashing = Hashing::behind(hasher, self.length);
         self.growing.publish(self.length);
         Ok(())
     }
@@ -148,7 +153,7 @@ impl Blob {
         // What is written from now on may be shorter.
         let is_restarted = !self.spilled && self.growing.restart() && self.partial.clear().is_ok();
         if is_restarted {
-            self.hasher = Hasher::default();
+            self.hashing = Hashing::default();
             self.length = 0;
         }
         is_restarted
@@ -164,26 +169,26 @@ impl Blob {
             self.spilled = true;
         }
         if self.spilled {
-            self.hasher.update(bytes);
+            self.hashing.update(bytes);
             self.length += bytes.len() as u64;
             return self.growing.spill(bytes.clone());
         }
         let before = self.length;
         self.length += bytes.len() as u64;
         self.growing.publish(self.length);
-        self.hasher.update(bytes);
+        self.hashing.update(bytes);
         if before / WRITE_BACK != self.length / WRITE_BACK {
             self.partial.start_writeback(before, self.length - before);
         }
         true
     }
 
-    fn outcome(self) -> Outcome {
-        Outcome {
+    fn outcome(self) -> io::Result<Outcome> {
+        Ok(Outcome {
+            digest: self.hashing.finish()?,
             partial: self.partial,
-            digest: self.hasher.finish(),
             length: self.length,
             is_written: !self.spilled,
-        }
+        })
     }
 }
