@@ -29,7 +29,8 @@ impl Asked {
 pub(super) fn authority(target: &Uri) -> Option<TargetUri> {
     let authority = target.authority()?;
     let port = authority.port_u16()?;
-    if authority.as_str().contains('@') {
+    // "A client MUST send only the host and port of the tunnel destination" (RFC 9112 §3.2.3).
+    if authority.as_str().contains('@') || target.scheme().is_some() {
         return None;
     }
     format!("https://{}:{port}/", authority.host()).parse().ok()
@@ -59,7 +60,12 @@ mod tests {
 
     #[test]
     fn a_target_without_port_or_with_a_user_is_no_authority() {
-        for uri in ["example.com", "user@example.com:443", "/path"] {
+        for uri in [
+            "example.com",
+            "user@example.com:443",
+            "/path",
+            "https://example.com:443/",
+        ] {
             assert_eq!(read(uri), None, "{uri}");
         }
     }
