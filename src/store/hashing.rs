@@ -1,4 +1,5 @@
-//! [`Hashing`]: SHA-256 of a fill, beside the writing where a core is free for it.
+//! [`Hashing`]: SHA-256 of a fill and what else it is checked against, beside the writing where a core is
+//! free for it.
 
 use std::{
     io,
@@ -9,9 +10,11 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use artifact_cache_layers::digest::{Hasher, Sha256};
+use artifact_cache_layers::digest::Sha256;
 use bytes::Bytes;
 use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::artifact::check::{Check, Checker, Damaged};
 
 /// Bytes hashed by the writer itself: what is smaller is done before a thread is there.
 const ASIDE_FROM: u64 = 4 << 20;
@@ -29,27 +32,26 @@ pub(super) enum Hashing {
     /// Hashed by who hands over the bytes.
     Here {
         /// What came so far.
-        hasher: Hasher,
+        hasher: Checker,
         /// How much that was.
         length: u64,
     },
     /// Hashed by a thread that is handed the bytes.
     Aside {
         pieces: SyncSender<Bytes>,
-        thread: JoinHandle<Hasher>,
+        thread: JoinHandle<Checker>,
         _core: SemaphorePermit<'static>,
     },
 }
 
-impl Default for Hashing {
-    fn default() -> Self {
-        Self::behind(Hasher::default(), 0)
-    }
-}
-
 impl Hashing {
+    /// Of bytes that are checked against this.
+    pub(super) fn new(check: Check) -> Self {
+        Self::behind(Checker::new(check), 0)
+    }
+
     /// Goes on behind `length` bytes that are in `hasher`.
-    pub(super) fn behind(hasher: Hasher, length: u64) -> Self {
+    pub(super) fn behind(hasher: Checker, length: u64) -> Self {
         Self::Here { hasher, length }
     }
 
@@ -66,11 +68,11 @@ impl Hashing {
         }
     }
 
-    /// The digest of all bytes. Blocks until they are hashed.
+    /// The digest of all bytes, if they are what they should be. Blocks until they are hashed.
     ///
     /// # Errors
     /// When the thread that hashed is gone.
-    pub(super) fn finish(self) -> io::Result<Sha256> {
+    pub(super) fn finish(self) -> io::Result<Result<Sha256, Damaged>> {
         match self {
             Self::Here { hasher, .. } => Ok(hasher.finish()),
             Self::Aside { pieces, thread, .. } => {
@@ -96,7 +98,7 @@ impl Hashing {
         }
     }
 
-    fn aside(mut hasher: Hasher, core: SemaphorePermit<'static>) -> io::Result<Self> {
+    fn aside(mut hasher: Checker, core: SemaphorePermit<'static>) -> io::Result<Self> {
         let (pieces, queue) = sync_channel::<Bytes>(QUEUE);
         let work = move || {
             for piece in queue {
@@ -118,11 +120,11 @@ mod tests {
     use super::*;
 
     fn digest_of(pieces: &[Bytes]) -> Sha256 {
-        let mut hashing = Hashing::default();
+        let mut hashing = Hashing::new(Check::Length);
         for piece in pieces {
             hashing.update(piece);
         }
-        hashing.finish().expect("digest")
+        hashing.finish().expect("digest").expect("no check")
     }
 
     #[test]

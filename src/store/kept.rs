@@ -2,20 +2,21 @@
 //! them. Their files are found by name once, at start; after that only this knows of them.
 
 use std::{
-    collections::{HashMap, HashSet},
-    path::Path,
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use artifact_cache_layers::{
     cache::Part,
-    digest::Sha256,
     semantics::{cache_key::CacheKey, stored_response::StoredResponse},
 };
 use http::HeaderValue;
 
-use super::lookup::Content;
+use super::{
+    lookup::Content,
+    room::{Grant, Room},
+};
 use crate::{
     blob::{Blob, BlobStore, Partial},
     clock::Clock,
@@ -27,6 +28,8 @@ pub(super) struct KeptPartial {
     pub(super) length: u64,
     pub(super) validator: HeaderValue,
     response: Option<StoredResponse>,
+    /// What it takes on disk.
+    grant: Grant,
 }
 
 /// The parts that may be continued.
@@ -38,16 +41,17 @@ pub(super) struct KeptPartials {
 }
 
 struct State {
-    /// Files that were left, not looked at yet.
-    left: HashSet<CacheKey>,
+    /// Files that were left, not looked at yet, and what they take on disk.
+    left: HashMap<CacheKey, Grant>,
     /// Opened for a request that has not been admitted yet.
     open: HashMap<CacheKey, KeptPartial>,
 }
 
 impl KeptPartials {
-    pub(super) fn new(blobs: BlobStore, keep: Duration, clock: Clock) -> Self {
+    pub(super) fn new((blobs, room): (BlobStore, Room), keep: Duration, clock: Clock) -> Self {
+        let left = blobs.left_parts().into_iter();
         let state = State {
-            left: left_in(blobs.temporary()),
+            left: left.map(|(key, bytes)| (key, room.taken(bytes))).collect(),
             open: HashMap::new(),
         };
         Self {
@@ -59,22 +63,38 @@ impl KeptPartials {
     }
 
     /// Leaves a part behind.
-    pub(super) fn leave(&self, key: CacheKey, partial: Partial) {
+    pub(super) fn leave(&self, key: CacheKey, (partial, grant): (Partial, Grant)) {
         partial.keep();
-        self.lock().left.insert(key);
+        self.lock().left.insert(key, grant);
+    }
+
+    /// Removes some part that nobody continues at present; whether there was one. Blocks.
+    pub(super) fn drop_one(&self) -> bool {
+        let mut state = self.lock();
+        let Some(key) = state.left.keys().next().copied() else {
+            // One that was only read, or that a request is about to continue: that asks for the whole then.
+            let open = state.open.keys().next().copied();
+            let dropped = open.and_then(|key| state.open.remove(&key));
+            drop(state);
+            return dropped.is_some();
+        };
+        let grant = state.left.remove(&key);
+        drop(state);
+        // Dropped before it is kept again, it disappears.
+        let reopened = Partial::reopen(&self.blobs, &key, self.keep, self.clock.now());
+        drop((reopened, grant));
+        true
     }
 
     /// Length and validator of what was left of `key`.
     pub(super) async fn find(&self, key: &CacheKey) -> Option<(u64, HeaderValue)> {
-        {
+        let grant = {
             let mut state = self.lock();
             if let Some(open) = state.open.get(key) {
                 return Some((open.length, open.validator.clone()));
             }
-            if !state.left.remove(key) {
-                return None;
-            }
-        }
+            state.left.remove(key)?
+        };
         let (blobs, key, keep, now) = (self.blobs.clone(), *key, self.keep, self.clock.now());
         let reopen = move || Partial::reopen(&blobs, &key, keep, now);
         let reopened = tokio::task::spawn_blocking(reopen).await;
@@ -91,6 +111,7 @@ impl KeptPartials {
                 length,
                 validator,
                 response: response.map(|(_, _, response)| response),
+                grant,
             },
         );
         Some(found)
@@ -133,7 +154,7 @@ impl KeptPartials {
     pub(super) fn leave_all(&self) {
         let open = std::mem::take(&mut self.lock().open);
         for (key, kept) in open {
-            self.leave(key, kept.partial);
+            self.leave(key, (kept.partial, kept.grant));
         }
     }
 
@@ -141,18 +162,4 @@ impl KeptPartials {
         // Each use is a few map operations that do not panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The keys of the parts in a directory.
-fn left_in(directory: &Path) -> HashSet<CacheKey> {
-    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    let paths = entries.map(|entry| entry.path());
-    let parts = paths.filter(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "part")
-    });
-    let stems = parts.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()));
-    stems
-        .filter_map(|stem| stem.parse::<Sha256>().ok().map(CacheKey))
-        .collect()
 }

@@ -1,11 +1,8 @@
-//! The blocking half of a fill: one worker writes and hashes what one origin sends, in order.
+//! The blocking half of a fill: one worker writes, hashes and checks what one origin sends, in order.
 
 use std::{io, sync::Arc};
 
-use artifact_cache_layers::{
-    body::BoxError,
-    digest::{Hasher, Sha256},
-};
+use artifact_cache_layers::{body::BoxError, digest::Sha256};
 use bytes::Bytes;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -13,7 +10,10 @@ use tokio::{
 };
 
 use super::hashing::Hashing;
-use crate::blob::{Partial, follow::Growing};
+use crate::{
+    artifact::check::{Check, Checker, Damaged},
+    blob::{Partial, follow::Growing},
+};
 
 /// Batches that wait for the worker at most; with batches of a few hundred KiB this bounds the memory of
 /// a transfer to a few MiB.
@@ -42,7 +42,8 @@ pub(super) struct Worker {
 /// What the blocking half has made of the bytes.
 pub(super) struct Outcome {
     pub(super) partial: Partial,
-    pub(super) digest: Sha256,
+    /// The digest, if the bytes are what their origin says of them.
+    pub(super) digest: Result<Sha256, Damaged>,
     pub(super) length: u64,
     /// Whether every byte is in the file.
     pub(super) is_written: bool,
@@ -55,13 +56,14 @@ struct Unwanted;
 
 impl Worker {
     /// Starts behind the first `kept` bytes of `partial`, which are hashed again.
-    pub(super) fn start(partial: Partial, kept: u64, growing: Arc<Growing>) -> Self {
+    pub(super) fn start(partial: Partial, kept: u64, growing: Arc<Growing>, check: Check) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let done = spawn_blocking(move || {
             let mut blob = Blob {
                 partial,
                 growing,
-                hashing: Hashing::default(),
+                check,
+                hashing: Hashing::new(check),
                 length: 0,
                 spilled: false,
             };
@@ -105,6 +107,7 @@ impl Worker {
 struct Blob {
     partial: Partial,
     growing: Arc<Growing>,
+    check: Check,
     hashing: Hashing,
     length: u64,
     spilled: bool,
@@ -113,15 +116,15 @@ struct Blob {
 impl Blob {
     fn rehash(&mut self, kept: u64) -> io::Result<()> {
         use std::os::unix::fs::FileExt as _;
-        let (mut hasher, mut buffer) = (Hasher::default(), vec![0; REHASH]);
+        let (mut checker, mut buffer) = (Checker::new(self.check), vec![0; REHASH]);
         while self.length < kept {
             let rest = usize::try_from(kept - self.length).unwrap_or(REHASH);
             let piece = &mut buffer[..rest.min(REHASH)];
             self.partial.file().read_exact_at(piece, self.length)?;
-            hasher.update(piece);
+            checker.update(piece);
             self.length += piece.len() as u64;
         }
-        self.hashing = Hashing::behind(hasher, self.length);
+        self.hashing = Hashing::behind(checker, self.length);
         self.growing.publish(self.length);
         Ok(())
     }
@@ -153,7 +156,7 @@ impl Blob {
         // What is written from now on may be shorter.
         let is_restarted = !self.spilled && self.growing.restart() && self.partial.clear().is_ok();
         if is_restarted {
-            self.hashing = Hashing::default();
+            self.hashing = Hashing::new(self.check);
             self.length = 0;
         }
         is_restarted

@@ -27,6 +27,7 @@ impl Transaction<'_> {
         self.each_row(self.tables.references, Self::reindex_reference)?;
         self.each_row(self.tables.files, Self::reindex_file)?;
         self.each_row(self.tables.blobs, Self::reindex_blob)?;
+        self.requeue()?;
         Ok(Written::default())
     }
 
