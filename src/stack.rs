@@ -33,8 +33,8 @@ use self::rarely::Rarely;
 use crate::{
     access::AccessLayer,
     api::{
-        Api, cas::CasLayer, files::FilesLayer, internal::Internal, resolve::ResolveLayer,
-        tokens::Tokens,
+        Api, cas::CasLayer, files::FilesLayer, internal::Internal, manage::Manage,
+        resolve::ResolveLayer, tokens::Tokens,
     },
     app::{App, requests::Requests},
     mirror::MirrorLayer,
@@ -156,9 +156,9 @@ fn local_api(app: &App, cache: &Route) -> Route {
             cache.clone(),
         ))
         .layer(FilesLayer::new(store, config))
-        .service(Tokens::before(
-            app.gate.clone(),
-            Api::new(app.clone()).with_cache(cache),
+        .service(Manage::before(
+            app.store.clone(),
+            Tokens::before(app.gate.clone(), Api::new(app.clone()).with_cache(cache)),
         ))
 }
 
