@@ -24,3 +24,4 @@ pub mod stack;
 pub mod store;
 pub mod telemetry;
 pub mod upstream;
+pub mod webhook;

@@ -27,10 +27,20 @@ pub(super) fn of<B>(request: &Request<B>) -> Demand {
 fn of_path(method: &Method, path: &str) -> Demand {
     let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
     let by = |read, write| Demand::Scope(if reads { read } else { write });
-    if matches!(
+    let is_public = matches!(
         path,
-        "/" | "/health" | "/healthz" | "/readyz" | "/setup" | "/openapi.json"
-    ) {
+        "/" | "/health"
+            | "/healthz"
+            | "/readyz"
+            | "/setup"
+            | "/openapi.json"
+            | "/docs"
+            | "/registry"
+            | "/registry/health"
+            | "/registry/openapi.json"
+    );
+    // A browser asks whether it may ask before it shows any credentials.
+    if is_public || *method == Method::OPTIONS && is_registry(path) {
         return Demand::Nothing;
     }
     match path.split('/').nth(1).unwrap_or_default() {
@@ -42,9 +52,7 @@ fn of_path(method: &Method, path: &str) -> Demand {
         "models" | "registry" if path.ends_with("/promote") => {
             Demand::Scope(Scope::RegistryPromote)
         }
-        "models" | "registry" | "production" | "compare" | "stats" => {
-            by(Scope::RegistryRead, Scope::RegistryWrite)
-        }
+        _ if is_registry(path) => by(Scope::RegistryRead, Scope::RegistryWrite),
         _ => by(Scope::AdminRead, Scope::AdminWrite),
     }
 }
@@ -53,9 +61,17 @@ fn of_path(method: &Method, path: &str) -> Demand {
 /// without keys it refuses them where tokens are asked for.
 pub(super) fn has_own_keys<B>(request: &Request<B>) -> bool {
     let is_artifact = request.extensions().get::<Target>().is_some();
-    let family = request.uri().path().split('/').nth(1).unwrap_or_default();
+    let path = request.uri().path();
+    let family = path.split('/').nth(1).unwrap_or_default();
     let families = ["files", "files:sign", "runs", "tokenizers"];
-    !is_artifact && request.method() != Method::CONNECT && families.contains(&family)
+    let has_keys = families.contains(&family) || is_registry(path);
+    !is_artifact && request.method() != Method::CONNECT && has_keys
+}
+
+/// Whether a path is one of the registry of models.
+fn is_registry(path: &str) -> bool {
+    let families = ["models", "registry", "production", "compare", "stats"];
+    families.contains(&path.split('/').nth(1).unwrap_or_default())
 }
 
 /// Whether the client speaks to a proxy, which has a field and a status of its own for credentials.

@@ -17,6 +17,7 @@ pub mod internal;
 mod json;
 pub mod manage;
 pub mod models;
+pub mod part;
 mod percent;
 mod query;
 mod record;
@@ -43,12 +44,15 @@ use artifact_cache_layers::{
 use http::{Method, Request, Response, request::Parts};
 use tower::Service;
 
-use crate::artifact::{Artifact, Filter, Totals};
+use crate::{
+    artifact::{Artifact, Filter, Totals},
+    config::server::Profile,
+};
 
 pub use error::ApiError;
 pub use explain::{Explanation, StoredVariant};
 pub use health::{Health, NotReady};
-pub use models::Registry;
+pub use models::{After, Registry};
 pub use routes::is_local;
 
 use internal::Internal;
@@ -155,9 +159,11 @@ impl<B: Backend> Api<B> {
 
     async fn read(&self, route: &Route<'_>, request: &Parts) -> Result<Response<Body>, ApiError> {
         let backend = &self.backend;
+        let profile = request.extensions.get().copied().unwrap_or(Profile::All);
         match *route {
+            Route::Index if profile == Profile::Registry => index::of_registry(),
             Route::Index => index::show(),
-            Route::Health => health::health(&backend.health()),
+            Route::Health => health::health(&backend.health(), profile),
             Route::Alive => health::alive(),
             Route::Ready => health::ready(&backend.health()),
             Route::Setup => Ok(setup::show(request)),

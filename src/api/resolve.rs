@@ -35,7 +35,7 @@ use crate::{
     store::{Store, view::Terms},
 };
 
-const PATH: &str = "/resolve";
+pub(super) const PATH: &str = "/resolve";
 
 /// Answers `POST /resolve` and leaves every other path to the service inside.
 #[derive(Clone)]

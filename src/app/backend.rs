@@ -69,6 +69,7 @@ impl Backend for App {
             store: self.store.clone(),
             config: self.config(),
             cache: None,
+            after: self.after.clone(),
         })
     }
 

@@ -14,6 +14,7 @@ pub mod requests;
 mod run;
 mod signals;
 mod stores;
+mod webhooks;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -28,6 +29,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use self::{open::StartError, run::run};
 use crate::{
     access::Gate,
+    api::After,
     config::{Config, classes::Classifier},
     proxy::{Interception, Tunnel},
     store::Store,
@@ -57,6 +59,8 @@ pub struct App {
     pub mirrors: Mirrors,
     /// The way out.
     pub upstreams: Upstreams,
+    /// What follows a change of the registry.
+    pub after: After,
     /// CONNECT.
     pub tunnels: Tunnel,
     /// Tunnels that end here, where that is wanted.

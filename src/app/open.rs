@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use artifact_cache_layers::{body::BoxError, egress::EgressPolicy};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{App, certificates, glue, observers::Observers, stores};
+use super::{App, certificates, glue, observers::Observers, stores, webhooks};
 use crate::{
     access::{Gate, Keyring},
     blob::{BlobOptions, BlobStore},
@@ -94,8 +94,8 @@ impl App {
             .intercepted_by(interception.clone())
             .observed_by(observers);
         let store = open_store(&config, &clock, &rules, &metrics, &tasks)?;
-        let keyring = Keyring::open(store.catalog().clone())?;
-        let gate = Gate::new(config.auth.clone(), keyring, clock);
+        let gate = gate(&config, &store, &clock)?;
+        let after = webhooks::after(&config, addresses, &clock, &metrics, &tasks, &stop)?;
         Ok(Self {
             config: Arc::new(ArcSwap::from_pointee(config)),
             rules,
@@ -105,6 +105,7 @@ impl App {
             egress,
             mirrors,
             upstreams,
+            after,
             tunnels,
             interception,
             metrics,
@@ -113,6 +114,12 @@ impl App {
             addresses: addresses.into(),
         })
     }
+}
+
+/// Who is let in, by the tokens of the catalog.
+fn gate(config: &Config, store: &Store, clock: &Clock) -> Result<Gate, StartError> {
+    let keyring = Keyring::open(store.catalog().clone())?;
+    Ok(Gate::new(config.auth.clone(), keyring, clock.clone()))
 }
 
 /// The rule of every way out: tunnels have ports of their own.

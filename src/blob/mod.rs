@@ -7,6 +7,7 @@ pub mod follow;
 pub mod leftovers;
 pub mod memory;
 pub mod partial;
+pub mod pointers;
 pub mod read;
 mod readers;
 pub mod recovery;
@@ -201,6 +202,11 @@ impl BlobStore {
             self.forget(digest);
         }
         is_there.then_some(bytes)
+    }
+
+    /// The same without a look at the file: for who had it looked at a moment ago.
+    pub fn resident(&self, digest: &Sha256) -> Option<Bytes> {
+        self.0.memory.get(digest)
     }
 
     /// Unlinks a blob and forgets it here; whether there was one. Open bodies go on. Only

@@ -39,6 +39,7 @@ mod typed;
 pub mod units;
 pub mod upstream;
 pub mod ways;
+pub mod webhooks;
 
 use problem::{Problem, Problems};
 use setting::{Kind, Section, Setting, section};
@@ -74,6 +75,8 @@ section! {
         pub proxy: proxy::Proxy = proxy::Proxy::default(),
         /// The registry of models.
         pub registry: registry::Registry = registry::Registry::default(),
+        /// Who is told of models in production.
+        pub webhooks: webhooks::Webhooks = webhooks::Webhooks::default(),
         /// Object stores that speak the protocol of S3.
         pub s3: s3::S3 = s3::S3::default(),
         /// Prefixes that stand for upstream base URLs.
@@ -111,6 +114,7 @@ impl Config {
         self.proxy.check(&self.egress, &mut problems);
         self.intercept.check(&self.proxy, &mut problems);
         self.registry.check(&mut problems);
+        self.webhooks.check(&mut problems);
         self.s3.check(&mut problems);
         self.mirror.check(&mut problems);
         self.classes.check(&mut problems);

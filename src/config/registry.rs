@@ -37,6 +37,9 @@ section! {
         pub patch_status_bypass: bool = false,
         /// Whether models that are frozen or in production cannot be deleted; recommended.
         pub protect_production: bool = false,
+        /// Whether the artifact of a version that goes into production is brought into the cache at once, in
+        /// the background.
+        pub warm_on_promote: bool = false,
         /// How long a write may wait for its turn before it is refused with 503.
         pub busy_timeout: Span = Span::seconds(5),
     }

@@ -26,6 +26,7 @@ use super::{
     worker::Worker,
 };
 use crate::{
+    artifact::check::Check,
     blob::{Partial, PartialIdentity, follow::Growing},
     telemetry::label::Uncached,
 };
@@ -67,7 +68,8 @@ impl Admit for Store {
         let Some(head) = self.head(request, response) else {
             return self.pass(target, Uncached::Vary);
         };
-        match self.medium(target, &head, length, kept).await {
+        let announced = (length, check(response));
+        match self.medium(target, &head, announced, kept).await {
             Ok((medium, growing, kept)) => {
                 let filling = Filling::new(head, growing, self.metrics().clone());
                 filling_expects(&filling, target);
@@ -91,6 +93,12 @@ impl Admit for Store {
     fn spawn(&self, fill: Task) {
         self.tasks().spawn(fill);
     }
+}
+
+/// What the whole body is checked against, beside its length.
+fn check(response: &response::Parts) -> Check {
+    let told = response.extensions.get::<Check>();
+    told.copied().unwrap_or(Check::Length)
 }
 
 fn final_url(response: &response::Parts) -> Option<String> {
@@ -187,14 +195,15 @@ impl Store {
         &self,
         target: &Target,
         head: &Head,
-        length: Option<u64>,
+        (length, check): (Option<u64>, Check),
         kept: Option<Kept>,
     ) -> Result<(Medium, Arc<Growing>, u64), BoxError> {
         let left = self.kept_partials().take(&CacheKey::of(&target.uri));
         let continued = left.filter(|left| kept.is_some_and(|kept| kept.length == left.length));
         if let (None, Some(small)) = (&continued, length.filter(|length| *length <= SMALL)) {
             let collected = BytesMut::with_capacity(usize::try_from(small)?);
-            return Ok((Medium::Memory(collected), Growing::new(None, length), 0));
+            let medium = Medium::Memory(collected, check);
+            return Ok((medium, Growing::new(None, length), 0));
         }
         let (partial, there) = match continued {
             Some(left) => {
@@ -205,7 +214,7 @@ impl Store {
         };
         let growing = Growing::new(Some(partial.file().clone()), length);
         Ok((
-            Medium::File(Worker::start(partial, there, growing.clone())),
+            Medium::File(Worker::start(partial, there, growing.clone(), check)),
             growing,
             there,
         ))

@@ -22,6 +22,7 @@ use super::{
     worker::{Outcome, Worker},
 };
 use crate::{
+    artifact::check::{Check, Checker, Damaged},
     blob::Partial,
     catalog::Addition,
     telemetry::{access::Downloaded, instrument::UnderWay, label::Uncached},
@@ -49,7 +50,7 @@ pub struct Fill {
 /// Where the bytes are collected.
 pub(super) enum Medium {
     /// A small artifact is written at once when it is complete.
-    Memory(BytesMut),
+    Memory(BytesMut, Check),
     /// Everything else is written as it arrives.
     File(Worker),
 }
@@ -137,8 +138,14 @@ impl Fill {
     }
 
     /// Writes a small artifact, which is complete.
-    async fn finish_memory(&self, bytes: Bytes) {
-        let (digest, length) = (Sha256::of(&bytes), bytes.len() as u64);
+    async fn finish_memory(&self, bytes: Bytes, check: Check) {
+        let mut checker = Checker::new(check);
+        checker.update(&bytes);
+        let digest = match checker.finish() {
+            Ok(digest) => digest,
+            Err(damaged) => return self.refuse(damaged),
+        };
+        let length = bytes.len() as u64;
         let (blobs, content) = (self.store.blobs().clone(), bytes.clone());
         let write = move || -> std::io::Result<Partial> {
             let partial = Partial::create(&blobs, Some(length))?;
@@ -157,26 +164,38 @@ impl Fill {
     async fn finish_file(&self, worker: Worker) {
         match worker.finish().await {
             Ok(Outcome {
+                digest: Err(damaged),
+                ..
+            }) => self.refuse(damaged),
+            Ok(Outcome {
                 is_written: true,
                 partial,
-                digest,
+                digest: Ok(digest),
                 length,
             }) => {
                 self.settle((digest, length), None, async { Ok(partial) })
                     .await;
             }
-            Ok(outcome) => {
+            Ok(Outcome {
+                digest: Ok(digest),
+                length,
+                ..
+            }) => {
                 self.store
                     .metrics()
                     .uncached
                     .of(Uncached::DiskFull)
                     .increment();
-                self.filling
-                    .growing
-                    .complete(outcome.digest, outcome.length, None);
+                self.filling.growing.complete(digest, length, None);
             }
             Err(error) => self.filling.growing.fail(SharedError::new(error)),
         }
+    }
+
+    /// Everything has arrived, but it is not what the origin says it is: nobody gets the last byte, and
+    /// nothing stays.
+    fn refuse(&self, damaged: Damaged) {
+        self.filling.growing.fail(SharedError::new(damaged.into()));
     }
 
     /// Everything has arrived: whoever waits is told at once, and what is wanted is committed.
@@ -254,7 +273,7 @@ impl Sink for Fill {
         self.check_size(len).await?;
         self.store.metrics().bytes_downloaded.add(len);
         match &mut self.medium {
-            Some(Medium::Memory(collected)) => collected.extend_from_slice(&bytes),
+            Some(Medium::Memory(collected, _)) => collected.extend_from_slice(&bytes),
             Some(Medium::File(worker)) => worker.write(bytes).await?,
             None => {}
         }
@@ -268,7 +287,7 @@ impl Sink for Fill {
 
     async fn restart(&mut self) -> bool {
         let is_restarted = match &mut self.medium {
-            Some(Medium::Memory(collected)) if self.filling.growing.restart() => {
+            Some(Medium::Memory(collected, _)) if self.filling.growing.restart() => {
                 collected.clear();
                 true
             }
@@ -283,7 +302,9 @@ impl Sink for Fill {
 
     async fn finish(mut self) {
         match self.medium.take() {
-            Some(Medium::Memory(collected)) => self.finish_memory(collected.freeze()).await,
+            Some(Medium::Memory(collected, check)) => {
+                self.finish_memory(collected.freeze(), check).await;
+            }
             Some(Medium::File(worker)) => self.finish_file(worker).await,
             None => {}
         }

@@ -153,6 +153,32 @@ label! {
 }
 
 label! {
+    /// What became of warming the artifact of a model.
+    pub enum Warmed in "outcome" {
+        /// Its bytes are in the store, verified.
+        Done = "done",
+        /// They could not be had.
+        Failed = "failed",
+        /// Too many were waiting already.
+        Dropped = "dropped",
+    }
+}
+
+label! {
+    /// What became of an attempt to deliver a message.
+    pub enum Delivery in "outcome" {
+        /// The endpoint took it.
+        Delivered = "delivered",
+        /// It did not, and is asked again.
+        Retried = "retried",
+        /// It did not, and is not asked again.
+        Failed = "failed",
+        /// Too many were waiting already.
+        Dropped = "dropped",
+    }
+}
+
+label! {
     /// Why a response was passed on without being stored.
     pub enum Uncached in "reason" {
         /// The request method is not cached.

@@ -3,6 +3,7 @@
 mod doors;
 mod limits;
 mod networks;
+mod registry;
 mod tokens;
 
 use std::process::{Command, Stdio};

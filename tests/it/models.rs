@@ -15,6 +15,8 @@ mod metrics;
 mod openapi;
 mod promote;
 mod register;
+mod warm;
+mod webhooks;
 
 use serde_json::{Value, json};
 

@@ -17,13 +17,13 @@ use std::{
 
 /// Which modules each module of `src` may use, and through them whatever those may use. This is the
 /// picture of `docs/ARCHITECTURE.md` in words.
-const USES: [(&str, &[&str]); 27] = [
+const USES: [(&str, &[&str]); 28] = [
     ("main", &["cli"]),
     ("lib", &[]),
     ("cli", &["app", "artifacts_store"]),
     // A library of its own beside the cache: files of its users, and one store.
     ("artifacts_store", &["s3", "upstream"]),
-    ("app", &["server", "stack"]),
+    ("app", &["server", "stack", "webhook"]),
     // Generic over the stack that it serves.
     ("server", &[]),
     (
@@ -41,6 +41,8 @@ const USES: [(&str, &[&str]); 27] = [
     ("jobs", &["store"]),
     // Translates what the layers answered; it needs no part of the product.
     ("mirror", &[]),
+    // Sends messages out by the one way out; the application connects it with the registry.
+    ("webhook", &["upstream"]),
     ("fleet", &["store", "s3"]),
     ("proxy", &["respond", "upstream"]),
     ("upstream", &["pace", "s3"]),

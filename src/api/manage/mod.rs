@@ -84,9 +84,12 @@ impl Routes for Manage {
             (Route::Gc, Method::POST) => gc::collect(store, body).await,
             _ => Err(ApiError::MethodNotAllowed(route.methods()).into()),
         };
-        response.map(|response| match is_head {
-            true => answer::without_body(response),
-            false => response,
+        response.map(|response| {
+            if is_head {
+                answer::without_body(response)
+            } else {
+                response
+            }
         })
     }
 }

@@ -106,8 +106,8 @@ fn keys(urls: &[String]) -> Result<Vec<CacheKey>, BoxError> {
     if urls.len() > MAX_URLS {
         return Err(invalid("urls", "must be 10,000 at most"));
     }
-    let uris = urls.iter().map(|url| subject::url(url));
-    uris.map(|uri| Ok(CacheKey::of(&uri?))).collect()
+    let keys = urls.iter().map(|url| Ok(CacheKey::of(&subject::url(url)?)));
+    keys.collect()
 }
 
 impl Purge {
@@ -153,9 +153,12 @@ impl Purge {
             return Ok(());
         }
         let is_soft = self.is_soft;
-        let changes = found.iter().map(|(id, key, _)| match is_soft {
-            true => Change::Invalidate { key: *key },
-            false => Change::Remove { id: *id },
+        let changes = found.iter().map(|&(id, key, _)| {
+            if is_soft {
+                Change::Invalidate { key }
+            } else {
+                Change::Remove { id }
+            }
         });
         for written in self.catalog.write_each_blocking(changes)? {
             match written {

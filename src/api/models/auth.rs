@@ -3,7 +3,11 @@
 use artifact_cache_layers::body::Body;
 use http::{HeaderMap, Request, header};
 
-use crate::{access::Caller, config::registry::Registry as Settings, error::Error};
+use crate::{
+    access::Caller,
+    config::{Config, registry::Registry as Settings},
+    error::Error,
+};
 
 /// Longest name of an actor, in characters.
 const LONGEST: usize = 200;
@@ -15,13 +19,15 @@ const SHOWN: usize = 4;
 pub struct Actor(pub String);
 
 /// The actor of a request with a valid key, or with an access token that the gate has let through.
-pub(super) fn authorize(settings: &Settings, request: &Request<Body>) -> Result<Actor, Error> {
+pub(super) fn authorize(config: &Config, request: &Request<Body>) -> Result<Actor, Error> {
+    let (settings, asks_for_tokens) = (&config.registry, config.auth.tokens);
     let fields = request.headers();
     let caller = request.extensions().get::<Caller>();
     if let Some(token) = caller.and_then(Caller::token) {
         return Ok(actor(settings, fields, format!("token:{token}")));
     }
-    if settings.keys().next().is_none() {
+    // Where tokens are in force, credentials that are none come here although there is no key.
+    if settings.keys().next().is_none() && !asks_for_tokens {
         let detail = "API key auth not configured (set CAIA_REGISTRY_API_KEY(S))";
         return Err(Error::NotConfigured { detail });
     }

@@ -34,7 +34,8 @@ impl Registry {
         cache.ask(Request::from_parts(head, Body::empty())).await
     }
 
-    fn target(&self, model: &Model) -> Result<Target, Error> {
+    /// What to ask for, with the digest it must have.
+    pub(super) fn target(&self, model: &Model) -> Result<Target, Error> {
         let digest = model.made_of.checkpoint_sha256.as_deref();
         let digest: Sha256 =
             digest

@@ -8,7 +8,7 @@ use http::{Response, header};
 use serde_json::Value;
 
 use super::{
-    Actor, Asked, answer, body, failed,
+    Actor, Asked, answer, body,
     form::Query,
     local::invalid,
     read::number,
@@ -25,7 +25,6 @@ use crate::{
         },
         moment::Moment,
     },
-    catalog::Change,
     error::Error,
 };
 
@@ -126,15 +125,10 @@ impl Asked<'_> {
         }
     }
 
-    /// Hands the order to the writer and waits until it is durable.
+    /// Waits until the order is durable.
     async fn carry_out(&self, order: Order) -> Result<Plan, Error> {
-        let limit = self.registry.config.registry.busy_timeout.0;
-        let change = Change::Registry(Box::new(order));
-        let written = self.registry.catalog.write_within(limit, change).await;
-        match written.map_err(failed)?.model {
-            Some(outcome) => outcome.map_err(|refusal| refused(&refusal)),
-            None => Err(Error::NotFound),
-        }
+        let outcome = self.registry.clone().commit(order).await?;
+        outcome.map_err(|refusal| refused(&refusal))
     }
 }
 

@@ -2,6 +2,7 @@
 //! request changes is decided by `artifact::model`, and written by the catalog's one writer; here are
 //! keys, forms and limits. Its own answers to failures, because browsers may read them too (`cors`).
 
+mod after;
 mod answer;
 mod auth;
 mod body;
@@ -26,7 +27,7 @@ use artifact_cache_layers::{
 };
 use http::{Method, Request, Response, request::Parts};
 
-pub use self::{auth::Actor, route::is_registry};
+pub use self::{after::After, auth::Actor, route::is_registry};
 use super::{answer::without_body, internal::Internal};
 use crate::{
     catalog::{Catalog, CatalogError},
@@ -47,6 +48,8 @@ pub struct Registry {
     pub config: Arc<Config>,
     /// The shared cache, for the bytes of models.
     pub cache: Option<Internal>,
+    /// What follows a change.
+    pub after: After,
 }
 
 /// A request without its body.
@@ -87,7 +90,7 @@ impl Registry {
         let Some(route) = wanted else {
             return Ok(self.route(request).await?);
         };
-        auth::authorize(&self.config.registry, &request)?;
+        auth::authorize(&self.config, &request)?;
         self.bytes(&route, request.into_parts().0).await
     }
 
@@ -102,7 +105,7 @@ impl Registry {
         if let Some(answer) = route.public() {
             return answer;
         }
-        let actor = auth::authorize(&self.config.registry, &request)?;
+        let actor = auth::authorize(&self.config, &request)?;
         let (head, body) = request.into_parts();
         let peer = head.extensions.get::<Peer>().map(|peer| peer.0.ip());
         let registry = self;

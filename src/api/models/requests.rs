@@ -35,7 +35,67 @@ macro_rules! body {
     };
 }
 
-body! {
+/// Declares a body with its own fields and with those that say what a model is made of and about it.
+macro_rules! model_body {
+    (
+        $(#[doc = $about:literal])+
+        pub(super) struct $name:ident { $($own:tt)* }
+    ) => {
+        body! {
+            $(#[doc = $about])+
+            pub(super) struct $name {
+                $($own)*
+                /// Where the checkpoint is; a new model needs it unless there is `checkpoint_sha256`.
+                artifact_uri: Option<String>,
+                /// Path of the checkpoint on the server, where that is allowed; also `checkpoint_path`.
+                local_checkpoint_path | checkpoint_path: Option<String>,
+                /// Path of the configuration on the server, where that is allowed; also `config_path`.
+                local_config_path | config_path: Option<String>,
+                /// SHA-256 of the checkpoint, 64 hexadecimal digits.
+                checkpoint_sha256: Option<String>,
+                /// Size of the checkpoint in bytes.
+                checkpoint_size_bytes: Option<i64>,
+                /// SHA-256 of the configuration.
+                config_sha256: Option<String>,
+                /// Size of the configuration in bytes.
+                config_size_bytes: Option<i64>,
+                /// The run that made it.
+                run_id: Option<String>,
+                /// The commit that the run was of.
+                git_commit: Option<String>,
+                /// Who made it; for a new model otherwise who registers it.
+                created_by: Option<String>,
+                /// Where it was made; for a new model otherwise the address that registers it.
+                source_host: Option<String>,
+                /// Width.
+                d_model: Option<i64>,
+                /// Depth.
+                n_layers: Option<i64>,
+                /// Attention heads.
+                n_heads: Option<i64>,
+                /// Size of the vocabulary.
+                vocab_size: Option<i64>,
+                /// Number of parameters.
+                params: Option<i64>,
+                /// Step of the training.
+                training_step: Option<i64>,
+                /// Loss at that step.
+                training_loss: Option<f64>,
+                /// What it was trained on.
+                dataset: Option<String>,
+                /// What people say about it.
+                description: Option<String>,
+                /// Labels to find it by.
+                tags: Option<Vec<String>>,
+                /// Results of evaluations, those of a suite in `suites`; in a change in place of all that
+                /// are there.
+                metrics: Option<Map<String, Value>>,
+            }
+        }
+    };
+}
+
+model_body! {
     /// A model to register.
     pub(super) struct CreateModel {
         /// What it is called.
@@ -45,110 +105,22 @@ body! {
         /// Where it starts.
         #[schemars(default)]
         status: Stage,
-        /// Where the checkpoint is; needed unless there is `checkpoint_sha256`.
-        artifact_uri: Option<String>,
-        /// Path of the checkpoint on the server, where that is allowed; also `checkpoint_path`.
-        local_checkpoint_path | checkpoint_path: Option<String>,
-        /// Path of the configuration on the server, where that is allowed; also `config_path`.
-        local_config_path | config_path: Option<String>,
-        /// SHA-256 of the checkpoint, 64 hexadecimal digits.
-        checkpoint_sha256: Option<String>,
-        /// Size of the checkpoint in bytes.
-        checkpoint_size_bytes: Option<i64>,
-        /// SHA-256 of the configuration.
-        config_sha256: Option<String>,
-        /// Size of the configuration in bytes.
-        config_size_bytes: Option<i64>,
-        /// The run that made it.
-        run_id: Option<String>,
-        /// The commit that the run was of.
-        git_commit: Option<String>,
-        /// Who made it; otherwise who registers it.
-        created_by: Option<String>,
-        /// Where it was made; otherwise the address that registers it.
-        source_host: Option<String>,
         /// Whether what it is made of can never be changed.
         #[schemars(default)]
         frozen: bool,
-        /// Width.
-        d_model: Option<i64>,
-        /// Depth.
-        n_layers: Option<i64>,
-        /// Attention heads.
-        n_heads: Option<i64>,
-        /// Size of the vocabulary.
-        vocab_size: Option<i64>,
-        /// Number of parameters.
-        params: Option<i64>,
-        /// Step of the training.
-        training_step: Option<i64>,
-        /// Loss at that step.
-        training_loss: Option<f64>,
-        /// What it was trained on.
-        dataset: Option<String>,
-        /// What people say about it.
-        description: Option<String>,
-        /// Labels to find it by.
-        tags: Option<Vec<String>>,
-        /// Results of evaluations; those of a suite are in `suites`.
-        metrics: Option<Map<String, Value>>,
         /// Its configuration: width, depth, heads and vocabulary are taken from it or from its
         /// `architecture`.
         config_json: Option<Map<String, Value>>,
     }
 }
 
-body! {
+model_body! {
     /// New values for fields of a model; what is null or absent stays.
     pub(super) struct UpdateModel {
         /// How far it has come.
         status: Option<Stage>,
-        /// Where the checkpoint is.
-        artifact_uri: Option<String>,
-        /// Path of the checkpoint on the server, where that is allowed; also `checkpoint_path`.
-        local_checkpoint_path | checkpoint_path: Option<String>,
-        /// Path of the configuration on the server, where that is allowed; also `config_path`.
-        local_config_path | config_path: Option<String>,
-        /// SHA-256 of the checkpoint.
-        checkpoint_sha256: Option<String>,
-        /// Size of the checkpoint in bytes.
-        checkpoint_size_bytes: Option<i64>,
-        /// SHA-256 of the configuration.
-        config_sha256: Option<String>,
-        /// Size of the configuration in bytes.
-        config_size_bytes: Option<i64>,
-        /// The run that made it.
-        run_id: Option<String>,
-        /// The commit that the run was of.
-        git_commit: Option<String>,
-        /// Who made it.
-        created_by: Option<String>,
-        /// Where it was made.
-        source_host: Option<String>,
         /// Whether it is frozen, which cannot be taken back.
         frozen: Option<bool>,
-        /// Width.
-        d_model: Option<i64>,
-        /// Depth.
-        n_layers: Option<i64>,
-        /// Attention heads.
-        n_heads: Option<i64>,
-        /// Size of the vocabulary.
-        vocab_size: Option<i64>,
-        /// Number of parameters.
-        params: Option<i64>,
-        /// Step of the training.
-        training_step: Option<i64>,
-        /// Loss at that step.
-        training_loss: Option<f64>,
-        /// What it was trained on.
-        dataset: Option<String>,
-        /// What people say about it.
-        description: Option<String>,
-        /// Labels to find it by.
-        tags: Option<Vec<String>>,
-        /// Results of evaluations, in place of all that are there.
-        metrics: Option<Map<String, Value>>,
     }
 }
 

@@ -5,6 +5,7 @@ mod draft;
 mod gate;
 mod lock;
 mod metrics;
+pub mod notice;
 mod patch;
 pub mod plan;
 mod refusal;

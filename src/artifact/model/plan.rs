@@ -55,6 +55,8 @@ pub struct Situation {
 pub struct Plan {
     /// The model as it is afterwards, or was before it is removed.
     pub model: Model,
+    /// The stage that the model was in; none when it is new.
+    pub before: Option<Stage>,
     /// Whether the model is removed.
     pub removes: bool,
     /// The former version in production, as it is afterwards.
@@ -101,6 +103,7 @@ impl Order {
         }
         let model = draft.clone().into_model(at.next_id, at.now);
         let mut plan = Plan::of(model);
+        plan.before = None;
         if plan.model.stage == Stage::Production {
             self.pass_gate(&plan.model, at.production.as_ref())?;
             plan.demote(at.production, at.now);
@@ -182,8 +185,10 @@ impl Order {
 
 impl Plan {
     const fn of(model: Model) -> Self {
+        let before = Some(model.stage);
         Self {
             model,
+            before,
             removes: false,
             demoted: None,
             events: Vec::new(),

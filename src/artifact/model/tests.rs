@@ -98,9 +98,12 @@ fn the_gate_wants_the_suite_and_no_lower_score() {
 #[test]
 fn what_an_immutable_model_is_made_of_stays() {
     let patch = Patch {
-        run_id: Some("r".into()),
-        params: Some(1),
-        artifact_uri: Some("s3://b/k".into()),
+        made_of: MadeOf {
+            run_id: Some("r".into()),
+            params: Some(1),
+            artifact_uri: "s3://b/k".into(),
+            ..MadeOf::default()
+        },
         description: Some("d".into()),
         ..Patch::default()
     };

@@ -45,6 +45,7 @@ impl Transaction<'_> {
         let (model, events) = (model.clone(), Vec::new());
         Ok(answer(Ok(Plan {
             model,
+            before: None,
             removes: false,
             demoted: None,
             events,
