@@ -5,6 +5,7 @@
 mod answer;
 mod artifacts;
 pub mod cas;
+mod describe;
 mod error;
 mod explain;
 mod export;
@@ -16,6 +17,7 @@ mod index;
 pub mod internal;
 mod json;
 pub mod models;
+mod openapi;
 mod percent;
 mod query;
 mod record;
@@ -24,6 +26,7 @@ pub mod routed;
 mod routes;
 mod setup;
 mod stats;
+mod template;
 mod timestamp;
 pub mod tokens;
 
@@ -160,6 +163,7 @@ impl<B: Backend> Api<B> {
             Route::Alive => health::alive(),
             Route::Ready => health::ready(&backend.health()),
             Route::Setup => Ok(setup::show(request)),
+            Route::Docs => Ok(openapi::page()),
             Route::Stats => {
                 backend.settle().await;
                 stats::show(backend)
