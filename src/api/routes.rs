@@ -1,6 +1,6 @@
 //! Which path is which route, and which methods it has.
 
-use super::template::captures;
+use super::template::{captures, first};
 
 /// A local route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,10 +48,10 @@ const TABLE: [(&str, Make); 15] = [
     ("/api/artifacts", |_| Some(Route::Artifacts)),
     ("/api/v1/artifacts", |_| Some(Route::Artifacts)),
     ("/api/artifacts/{id}", |found| {
-        Some(Route::Artifact(found.first()?))
+        Some(Route::Artifact(first(found)?))
     }),
     ("/api/v1/artifacts/{id}", |found| {
-        Some(Route::Artifact(found.first()?))
+        Some(Route::Artifact(first(found)?))
     }),
 ];
 

@@ -14,7 +14,7 @@ use super::{
     ApiError, answer,
     openapi::{Answer, Operation},
     routed::{Routed, Routes},
-    template::captures,
+    template::{captures, first},
     timestamp::rfc3339,
 };
 use crate::{
@@ -84,7 +84,7 @@ impl Tokens {
 fn id_in(path: &str) -> Option<&str> {
     match path {
         PATH => Some(""),
-        _ => captures(ONE, path)?.first().copied(),
+        _ => first(&captures(ONE, path)?),
     }
 }
 

@@ -1,6 +1,9 @@
 //! Which path is which route of files and pointers.
 
-use super::{super::template::captures, invalid};
+use super::{
+    super::template::{captures, first},
+    invalid,
+};
 use crate::{
     artifact::file::{MAX_NAME, Owner, PointerName},
     error::Error,
@@ -35,11 +38,9 @@ type Make = for<'a> fn(&[&'a str]) -> Option<Route<'a>>;
 const TABLE: [(&str, Make); 8] = [
     ("/files", |_| Some(Route::Files)),
     ("/files:sign", |_| Some(Route::Sign)),
-    ("/files/{file_id}", |found| {
-        Some(Route::File(found.first()?))
-    }),
+    ("/files/{file_id}", |found| Some(Route::File(first(found)?))),
     ("/files/{file_id}/info", |found| {
-        Some(Route::Info(found.first()?))
+        Some(Route::Info(first(found)?))
     }),
     ("/runs/{run_id}/artifact", |found| {
         Some(Route::Pointer(name(Owner::Run, found.first()?)))

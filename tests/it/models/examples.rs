@@ -72,3 +72,16 @@ fn the_documented_examples_run_as_they_stand() {
     let types: Vec<_> = events.map(|event| &event["event_type"]).collect();
     assert_eq!(types, ["promote", "eval", "eval", "create"]);
 }
+
+#[test]
+fn the_documented_path_of_the_database_is_where_the_registry_lies() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join("registry.db");
+    let mut cache = keyed()
+        .environment("CAIA_REGISTRY_DB_PATH", database.to_str().unwrap())
+        .start();
+    let model = register(&cache, "m", "1", &Value::Null);
+    assert!(database.join("data.mdb").is_file());
+    cache.restart();
+    assert_eq!(accepted(&get(&cache, &path(&model, ""))), model);
+}
