@@ -44,19 +44,16 @@ pub(in crate::catalog) fn audit(
     audit.each(tables.model_names, Audit::name)?;
     audit.each(tables.model_counts, Audit::count)?;
     audit.each(tables.model_events, Audit::event)?;
-    audit.rest()
+    audit.rest();
+    Ok(())
 }
 
 impl Audit<'_, '_> {
-    fn each(
-        &mut self,
-        table: Table,
-        look: impl Fn(&mut Self, &[u8], &[u8]) -> Result<bool>,
-    ) -> Result<()> {
+    fn each(&mut self, table: Table, look: impl Fn(&mut Self, &[u8], &[u8]) -> bool) -> Result<()> {
         let txn = self.txn;
         for row in table.lmdb.iter(txn)? {
             let (key, value) = row?;
-            if !look(self, key, value)? {
+            if !look(self, key, value) {
                 self.wrong(table, key);
             }
         }
@@ -71,14 +68,15 @@ impl Audit<'_, '_> {
     }
 
     /// Like the others below: false when the entry itself is wrong.
-    fn model(&mut self, key: &[u8], value: &[u8]) -> Result<bool> {
+    fn model(&mut self, key: &[u8], value: &[u8]) -> bool {
         let Some(model) = model_at(key, value) else {
-            return Ok(false);
+            return false;
         };
         self.numbers.model = self.numbers.model.max(model.id);
         let (orders, names) = (self.tables.model_orders, self.tables.model_names);
         for key in keys::orders(&model) {
-            if orders.get(self.txn, &key)?.is_none() {
+            // What cannot be read is as good as absent here.
+            if orders.get(self.txn, &key).ok().flatten().is_none() {
                 self.wrong(orders, &key);
             }
         }
@@ -91,35 +89,35 @@ impl Audit<'_, '_> {
             let so_far = self.counts.get(&key).map_or(0, Counted::count);
             self.counts.insert(key, counted.with(so_far + 1));
         }
-        Ok(true)
+        true
     }
 
-    fn order(&mut self, key: &[u8], _: &[u8]) -> Result<bool> {
+    fn order(&mut self, key: &[u8], _: &[u8]) -> bool {
         let id = key.last_chunk().copied().map(u64::from_be_bytes);
         Ok(self
             .known(id)
             .is_some_and(|model| keys::orders(&model).iter().any(|order| order == key)))
     }
 
-    fn name(&mut self, key: &[u8], value: &[u8]) -> Result<bool> {
+    fn name(&mut self, key: &[u8], value: &[u8]) -> bool {
         let model = self.known(codec::decode(value).ok());
-        Ok(model.is_some_and(|model| keys::names(&model).iter().any(|name| name == key)))
+        model.is_some_and(|model| keys::names(&model).iter().any(|name| name == key))
     }
 
-    fn count(&mut self, key: &[u8], value: &[u8]) -> Result<bool> {
+    fn count(&mut self, key: &[u8], value: &[u8]) -> bool {
         let counted: Option<Counted> = codec::decode(value).ok();
-        Ok(counted.is_some() && self.counts.remove(key) == counted)
+        counted.is_some() && self.counts.remove(key) == counted
     }
 
-    fn event(&mut self, key: &[u8], value: &[u8]) -> Result<bool> {
+    fn event(&mut self, key: &[u8], value: &[u8]) -> bool {
         let event = event_at(key, value);
         let last = event.as_ref().map_or(0, |event| event.id);
         self.numbers.event = self.numbers.event.max(last);
-        Ok(event.is_some())
+        event.is_some()
     }
 
     /// Counts that nobody recorded, and the last numbers given.
-    fn rest(&mut self) -> Result<()> {
+    fn rest(&mut self) {
         for key in std::mem::take(&mut self.counts).into_keys() {
             self.wrong(self.tables.model_counts, &key);
         }
@@ -128,7 +126,6 @@ impl Audit<'_, '_> {
         if recorded.model < last.model || recorded.event < last.event {
             self.wrong(meta, NUMBERS_KEY);
         }
-        Ok(())
     }
 
     /// The model of that number; one that cannot be read was reported with its own table.

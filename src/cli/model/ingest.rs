@@ -29,7 +29,7 @@ pub(in crate::cli) struct Ingest {
     what: What,
     #[command(flatten)]
     about: About,
-    /// Upload the checkpoint first and register where it went: `files` for this cache, or s3://bucket/key
+    /// Upload the checkpoint first and register where it went: `files` for this cache, or `s3://bucket/key`
     #[arg(long, value_name = "WHERE", requires = "checkpoint_path", conflicts_with = "artifact_uri",
         value_parser = destination)]
     upload: Option<Destination>,
