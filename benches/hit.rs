@@ -14,7 +14,7 @@ use artifact_cache::{
     app::App,
     blob::Partial,
     catalog::Addition,
-    config::{Config, storage::Storage},
+    config::{Config, server::Profile, storage::Storage},
     stack,
     store::commit::Verified,
     telemetry::metrics::Metrics,
@@ -139,7 +139,8 @@ fn hit(criterion: &mut Criterion) {
         let data = tempfile::tempdir().expect("directory");
         let _entered = runtime.enter();
         let app = cache_with(length, data.path());
-        let mut edge = stack::edge(&app);
+        let core = stack::Core::new(&app);
+        let mut edge = stack::edge(&app, &core, Profile::All);
         let mut group = criterion.benchmark_group(format!("hit/{name}"));
         let range = [("range", "bytes=100-299")];
         for (door, target, more, expected) in [

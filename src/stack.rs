@@ -33,10 +33,11 @@ use self::rarely::Rarely;
 use crate::{
     access::AccessLayer,
     api::{
-        Api, cas::CasLayer, files::FilesLayer, internal::Internal, resolve::ResolveLayer,
-        tokens::Tokens,
+        Api, cas::CasLayer, files::FilesLayer, internal::Internal, part::PartLayer,
+        resolve::ResolveLayer, tokens::Tokens,
     },
     app::{App, requests::Requests},
+    config::server::Profile,
     mirror::MirrorLayer,
     proxy::SwitchedOff,
     rescue::Rescuer,
@@ -52,18 +53,33 @@ pub type Upstream = BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>
 /// What a listener serves: every error has become a response.
 pub type Edge = BoxCloneService<Request<Body>, Response<Body>, Infallible>;
 
-/// What every accepted request passes through, whichever way it arrived.
+/// What the edges of all listeners share: one request to an origin per key, whichever listener asked.
+pub struct Core {
+    cache: Route,
+    local: Route,
+}
+
+impl Core {
+    /// The shared cache and the local routes.
+    #[must_use]
+    pub fn new(app: &App) -> Self {
+        let cache = shared_cache(app);
+        let local = local_api(app, &cache);
+        Self { cache, local }
+    }
+}
+
+/// What every accepted request passes through, whichever way it arrived at a listener with this profile.
 #[must_use]
-pub fn edge(app: &App) -> Edge {
-    let cache = shared_cache(app);
-    let mirrored = mirrored(app, &cache);
+pub fn edge(app: &App, core: &Core, profile: Profile) -> Edge {
     let doors = [
-        local_api(app, &cache),
+        core.local.clone(),
         tunnel(app),
-        cache,
+        core.cache.clone(),
         no_proxy(),
-        mirrored,
+        mirrored(app, &core.cache),
     ];
+    let part = (profile != Profile::All).then(|| PartLayer::new(profile));
     let (config, clock) = (app.config.clone(), app.store.clock().clone());
     ServiceBuilder::new()
         .layer(BoxCloneService::layer())
@@ -79,6 +95,7 @@ pub fn edge(app: &App) -> Edge {
                 .with_mirrors(app.mirrors.clone())
                 .with_presigned(app.config().classes.presigned),
         ) // what is asked for, and by which rules
+        .option_layer(part) // what this listener serves, where that is not everything
         .layer(AccessLayer::new(app.gate.clone())) // who may do that
         .layer(CasLayer::new(app.store.clone())) // a digest is a target too
         .service(Steer::new(

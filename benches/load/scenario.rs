@@ -59,7 +59,8 @@ pub(super) fn scenarios(quick: bool) -> Vec<Scenario> {
         ("range-1m", large_object(large, 64, Some(MIB))),
         ("cold-large", new_objects(1, large, 1)),
         ("cold-64k", new_objects(cold, 64 * KIB, 16)),
-        ("herd", herd_of(200, herd)),
+        ("herd", herd_of(200, herd, 50_000_000)),
+        ("herd-slow", herd_of(200, herd, 10_000_000)),
     ]
     .map(|(name, work)| (name, work, None));
     let idle = if quick { 1000 } else { 10_000 };
@@ -111,10 +112,10 @@ fn new_objects(objects: usize, size: u64, connections: usize) -> Work {
     }
 }
 
-fn herd_of(clients: usize, size: u64) -> Work {
+fn herd_of(clients: usize, size: u64, rate: u64) -> Work {
     Work::Herd {
         clients,
         size,
-        rate: 50_000_000,
+        rate,
     }
 }

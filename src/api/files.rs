@@ -147,7 +147,8 @@ impl Files {
 
     async fn remove(&self, id: &str, head: &Parts) -> Result<Response<Body>, BoxError> {
         self.permit(Scope::Delete, head)?;
-        let force = is_forced(&head.uri)?;
+        let is_protected = self.config.load().files.protect_pointed;
+        let force = is_forced(&head.uri)? || !is_protected;
         let digest = file_id(id)?;
         let change = match digest {
             Some(digest) => self.store.delete_file(digest, force).await,
@@ -246,6 +247,11 @@ impl From<UploadError> for Error {
     }
 }
 
+/// Whether a path is one of files or pointers.
+pub(super) fn is_own(path: &str) -> bool {
+    route::route(path).is_some()
+}
+
 impl<S> Layer<S> for FilesLayer {
     type Service = Routed<Files, S>;
 
@@ -256,7 +262,7 @@ impl<S> Layer<S> for FilesLayer {
 
 impl Routes for Files {
     fn is_own(&self, path: &str) -> bool {
-        route::route(path).is_some()
+        is_own(path)
     }
 
     async fn answer(self, request: Request<Body>) -> Result<Response<Body>, BoxError> {

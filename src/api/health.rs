@@ -1,6 +1,9 @@
 //! `/health` for people and monitors, `/healthz` for liveness probes, `/readyz` for load balancers.
 
-use std::{path::PathBuf, time::SystemTime};
+use std::{
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use artifact_cache_layers::body::Body;
 use http::{Response, StatusCode};
@@ -8,6 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{ApiError, answer, timestamp::rfc3339};
+use crate::config::server::Profile;
 
 /// The state that the health routes report.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +54,15 @@ pub(super) struct Report {
     s3_endpoint_url: Option<String>,
 }
 
+/// What the service said that did nothing but resolve.
+#[derive(Serialize)]
+struct OfResolve<'a> {
+    status: &'static str,
+    cache_dir: &'a Path,
+    allow_local_paths: bool,
+    s3_endpoint_url: Option<&'a str>,
+}
+
 /// A word.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Alive")]
@@ -64,8 +77,28 @@ pub(super) struct Readiness {
     reason: Option<NotReady>,
 }
 
-/// The program runs and answers. Stays 200 while it is not ready: monitors look for `healthy`.
-pub(super) fn health(health: &Health) -> Result<Response<Body>, ApiError> {
+/// The program runs and answers, in the words that the clients of a listener's profile know. Stays 200
+/// while it is not ready: monitors look for `healthy`.
+pub(super) fn health(health: &Health, profile: Profile) -> Result<Response<Body>, ApiError> {
+    match profile {
+        Profile::Resolve => answer::json(StatusCode::OK, &OfResolve::of(health)),
+        Profile::Registry => answer::json(StatusCode::OK, &Status { status: "healthy" }),
+        _ => everything(health),
+    }
+}
+
+impl<'a> OfResolve<'a> {
+    fn of(health: &'a Health) -> Self {
+        Self {
+            status: "ok",
+            cache_dir: &health.cache_dir,
+            allow_local_paths: health.allow_local_paths,
+            s3_endpoint_url: health.s3_endpoint_url.as_deref(),
+        }
+    }
+}
+
+fn everything(health: &Health) -> Result<Response<Body>, ApiError> {
     answer::json(
         StatusCode::OK,
         &Report {

@@ -66,6 +66,19 @@ pub(super) struct Index {
     routes: BTreeMap<&'static str, &'static str>,
 }
 
+/// What the service said that was nothing but a registry of models.
+#[derive(Serialize)]
+struct OfRegistry {
+    service: &'static str,
+    status: &'static str,
+}
+
+/// The root of a listener that serves the registry alone.
+pub(super) fn of_registry() -> Result<Response<Body>, ApiError> {
+    let (service, status) = ("model-registry", "ok");
+    answer::json(StatusCode::OK, &OfRegistry { service, status })
+}
+
 /// The list of routes.
 pub(super) fn show() -> Result<Response<Body>, ApiError> {
     answer::json(

@@ -18,6 +18,7 @@ pub mod internal;
 mod json;
 pub mod models;
 mod openapi;
+pub mod part;
 mod percent;
 mod query;
 mod record;
@@ -45,7 +46,10 @@ use artifact_cache_layers::{
 use http::{Method, Request, Response, request::Parts};
 use tower::Service;
 
-use crate::artifact::{Artifact, Filter, Totals};
+use crate::{
+    artifact::{Artifact, Filter, Totals},
+    config::server::Profile,
+};
 
 pub use error::ApiError;
 pub use explain::{Explanation, StoredVariant};
@@ -157,9 +161,11 @@ impl<B: Backend> Api<B> {
 
     async fn read(&self, route: &Route<'_>, request: &Parts) -> Result<Response<Body>, ApiError> {
         let backend = &self.backend;
+        let profile = request.extensions.get().copied().unwrap_or(Profile::All);
         match *route {
+            Route::Index if profile == Profile::Registry => index::of_registry(),
             Route::Index => index::show(),
-            Route::Health => health::health(&backend.health()),
+            Route::Health => health::health(&backend.health(), profile),
             Route::Alive => health::alive(),
             Route::Ready => health::ready(&backend.health()),
             Route::Setup => Ok(setup::show(request)),

@@ -41,7 +41,7 @@ use crate::{
     store::{Store, view::Terms},
 };
 
-const PATH: &str = "/resolve";
+pub(super) const PATH: &str = "/resolve";
 const METHODS: &str = "POST";
 
 /// Answers `POST /resolve` and leaves every other path to the service inside.

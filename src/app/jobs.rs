@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::App;
-use crate::api::resolve;
+use crate::{api::resolve, jobs::evict};
 
 /// Time between two rounds.
 const ROUND: Duration = Duration::from_secs(5);
@@ -15,6 +15,12 @@ const GRACE: Duration = Duration::from_mins(1);
 impl App {
     /// Runs the jobs until the cache stops.
     pub(super) async fn jobs(self) {
+        let (store, metrics) = (self.store.clone(), self.metrics.clone());
+        let evicting = evict::run(store, metrics, self.stop.clone());
+        tokio::join!(evicting, self.rounds());
+    }
+
+    async fn rounds(self) {
         let mut round = interval(ROUND);
         round.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -54,6 +60,9 @@ impl App {
         if let Ok(size) = catalog.size_bytes() {
             self.metrics.catalog_size.set(size);
         }
+        self.metrics.allocated.set(catalog.allocated_bytes());
+        self.metrics.reserved.set(self.store.room().granted());
+        self.metrics.max_bytes.set(self.store.room().cap());
         self.metrics.catalog_commits.reach(catalog.commits());
         self.metrics.partial_files.set(self.store.partial_files());
         self.metrics

@@ -15,7 +15,10 @@ use super::{
 use crate::{
     api::Api,
     clock::Clock,
-    config::{Config, Loaded, Sources, load, server::Further},
+    config::{
+        Config, Loaded, Sources, load,
+        server::{Further, Profile},
+    },
     server::{Lifetime, Limits, Listener, Tls, raise_descriptor_limit, serve},
     stack::{self, Edge},
     telemetry::{access::Listening, log::Log, metrics::Metrics},
@@ -77,8 +80,8 @@ fn tls(config: &Config) -> Result<Option<Tls>, StartError> {
 
 /// The listeners, bound before anything is opened so that their real addresses are known.
 struct Bound {
-    /// The main one first; each with its name in the log.
-    main: Vec<(&'static str, Listener)>,
+    /// The main one first; each with its name in the log and what it serves.
+    main: Vec<(&'static str, Profile, Listener)>,
     metrics: Option<Listener>,
     addresses: Vec<SocketAddr>,
 }
@@ -89,6 +92,7 @@ impl Bound {
         let main = Further {
             address: server.address(),
             tls: server.tls,
+            profile: Profile::All,
         };
         let further = server
             .further()
@@ -103,7 +107,7 @@ impl Bound {
                 Some(tls) => socket.with_tls(tls.clone()),
                 None => socket,
             };
-            main_listeners.push((name, socket));
+            main_listeners.push((name, listener.profile, socket));
             addresses.push(address);
         }
         let mut metrics = None;
@@ -122,15 +126,20 @@ impl Bound {
     fn serve(self, app: &App, serving: &TaskTracker, lifetime: &Lifetime) {
         let limits = Limits::new(&app.config().server)
             .observed_by(Arc::new(Observers::new(app.metrics.clone())));
-        let edge = stack::edge(app);
+        let core = stack::Core::new(app);
+        let edge = stack::edge(app, &core, Profile::All);
         app.tunnels.served_by(inside::serve(
             edge.clone(),
             limits.clone(),
             app.stop.clone(),
         ));
         let mut names = Vec::new();
-        for (name, listener) in self.main {
-            let (edge, limits) = (edge.clone(), limits.clone());
+        for (name, profile, listener) in self.main {
+            let edge = match profile {
+                Profile::All => edge.clone(),
+                part => stack::edge(app, &core, part),
+            };
+            let limits = limits.clone();
             serving.spawn(serve(listener, edge, limits, lifetime.clone()));
             names.push(name);
         }
@@ -145,7 +154,12 @@ impl Bound {
 }
 
 fn named(listener: Further) -> (&'static str, Further) {
-    (if listener.tls { "https" } else { "http" }, listener)
+    let name = match listener.profile {
+        Profile::All if listener.tls => "https",
+        Profile::All => "http",
+        part => part.word(),
+    };
+    (name, listener)
 }
 
 fn bind(address: SocketAddr) -> Result<(Listener, SocketAddr), StartError> {

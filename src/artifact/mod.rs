@@ -1,6 +1,7 @@
 //! `Artifact`: what is known of one source URL; the registry's models and events. Plain values, no I/O.
 
 pub mod canonical;
+pub mod check;
 pub mod event;
 pub mod model;
 pub mod moment;

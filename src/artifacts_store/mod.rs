@@ -7,6 +7,7 @@ mod error;
 mod file;
 mod name;
 mod settings;
+mod through;
 mod transfer;
 
 use std::{
@@ -22,6 +23,7 @@ pub use self::{
     name::Location,
     settings::Settings,
 };
+use self::{through::ThroughCache, transfer::Found};
 use crate::s3::{
     ObjectClient, ObjectError,
     client::{Listed, Metadata},
@@ -46,6 +48,7 @@ use crate::s3::{
 pub struct ArtifactsStore {
     settings: Arc<Settings>,
     client: Result<ObjectClient, Arc<str>>,
+    cache: Result<Option<ThroughCache>, Arc<str>>,
     last_error: Arc<Mutex<Option<String>>>,
 }
 
@@ -62,10 +65,11 @@ impl ArtifactsStore {
     /// The store that these settings name.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let client = settings.client();
+        let (client, cache) = (settings.client(), settings.cache());
         Self {
             settings: Arc::new(settings),
             client: client.map_err(|error| error.to_string().into()),
+            cache: cache.map_err(|error| error.to_string().into()),
             last_error: Arc::default(),
         }
     }
@@ -168,7 +172,9 @@ impl ArtifactsStore {
         }
     }
 
-    /// Downloads an artifact to `path`; `None`, and no file, when there is none.
+    /// Downloads an artifact to `path`; `None`, and no file, when there is none. With
+    /// [`Settings::via_cache`] it comes through that cache, which needs no keys here; the store itself is
+    /// asked only when the cache cannot be reached at all.
     ///
     /// # Errors
     /// When the store cannot be asked, the bytes are not those that were written, or the file cannot be
@@ -179,8 +185,27 @@ impl ArtifactsStore {
         path: &Path,
         progress: Progress<'_>,
     ) -> Result<Option<Sha256>, StorageError> {
-        let Location { bucket, key } = self.locate(name)?;
-        transfer::download(self.client()?, &bucket, &key, path, progress).await
+        let location = self.locate(name)?;
+        let cache = self.cache.as_ref();
+        let cache = cache.map_err(|why| StorageError::Invalid(why.to_string()))?;
+        let found = match cache {
+            Some(cache) => match cache.get(&location).await {
+                Err(error @ StorageError::Store(ObjectError::Unreachable(_)))
+                    if self.is_available() =>
+                {
+                    let error = error.text();
+                    tracing::warn!(error, "the cache cannot be reached, asking the store");
+                    self.get(&location).await?
+                }
+                found => found?,
+            },
+            None => self.get(&location).await?,
+        };
+        transfer::download(found, path, progress).await
+    }
+
+    async fn get(&self, Location { bucket, key }: &Location) -> Result<Found, StorageError> {
+        Ok(self.client()?.get(bucket, key, None).await?)
     }
 
     /// Uploads a file, telling how far it got.

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use artifact_cache_layers::{body::BoxError, semantics::target_uri::TargetUri, sigv4::Credentials};
 use tower::util::BoxCloneSyncService;
 
-use super::StorageError;
+use super::{StorageError, through::ThroughCache};
 use crate::{
     config::{
         environment_of_the_process,
@@ -48,6 +48,10 @@ pub struct Settings {
     pub addressing: Addressing,
     /// `ARTIFACTS_CA_FILE`: PEM file of further authorities that are trusted.
     pub ca_file: Option<PathBuf>,
+    /// `ARTIFACTS_VIA_CACHE`: URL of a cache that downloads go through.
+    pub via_cache: Option<String>,
+    /// `ARTIFACT_CACHE_TOKEN`: the token for that cache, where it wants one.
+    pub cache_token: Secret,
     /// `ARTIFACTS_URI_LEGACY`: the first segment of a name is always the bucket.
     pub legacy_names: bool,
 }
@@ -65,6 +69,8 @@ impl Default for Settings {
             use_ssl: None,
             addressing: Addressing::Auto,
             ca_file: None,
+            via_cache: None,
+            cache_token: Secret::default(),
             legacy_names: false,
         }
     }
@@ -100,6 +106,8 @@ impl Settings {
                 .and_then(|word| word.parse().ok())
                 .unwrap_or(Addressing::Auto),
             ca_file: text("ARTIFACTS_CA_FILE").map(PathBuf::from),
+            via_cache: text("ARTIFACTS_VIA_CACHE"),
+            cache_token: text("ARTIFACT_CACHE_TOKEN").unwrap_or_default().into(),
             legacy_names: switch(environment, "ARTIFACTS_URI_LEGACY").unwrap_or(false),
         }
     }
@@ -145,6 +153,20 @@ impl Settings {
             .and_then(|upstreams| upstreams.with_stores(&upstream, &endpoint, stores))
             .map_err(invalid)?;
         Ok(ObjectClient::new(BoxCloneSyncService::new(exchange), store))
+    }
+
+    /// The way to the cache that downloads go through; `None` where they go to the store.
+    pub(super) fn cache(&self) -> Result<Option<ThroughCache>, StorageError> {
+        let Some(url) = &self.via_cache else {
+            return Ok(None);
+        };
+        let settings = Upstream {
+            extra_ca: self.ca_file.clone(),
+            ..upstream()
+        };
+        let exchange = Upstreams::new(&settings, Arc::new(Named)).map_err(invalid)?;
+        let exchange = BoxCloneSyncService::new(exchange);
+        ThroughCache::new(exchange, url, &self.cache_token).map(Some)
     }
 
     /// The store as the configuration of the cache would name it.

@@ -19,11 +19,12 @@ use tokio::task::JoinSet;
 use super::{
     Progress, StorageError,
     file::{Arriving, blocking},
+    through::digest_in,
 };
 use crate::s3::{
     ObjectClient, ObjectError,
     client::Metadata,
-    head::{Checker, Head},
+    head::{Checker, Damaged, Head},
     multipart::{Part, Upload},
 };
 
@@ -36,15 +37,16 @@ const AT_ONCE: usize = 4;
 /// Bytes that are collected before they are written to a file.
 const WRITE: usize = 1 << 20;
 
-/// Downloads an object; `None` when there is none.
+/// An object under way, if there is one.
+pub(super) type Found = Option<(Head, Body)>;
+
+/// Writes an object to a file; `None` when there is none.
 pub(super) async fn download(
-    client: &ObjectClient,
-    bucket: &str,
-    key: &str,
+    found: Found,
     path: &Path,
     progress: Progress<'_>,
 ) -> Result<Option<Sha256>, StorageError> {
-    let Some((head, body)) = client.get(bucket, key, None).await? else {
+    let Some((head, body)) = found else {
         return Ok(None);
     };
     let file = Arriving::create(path).await?;
@@ -60,11 +62,15 @@ async fn receive(
     progress: Progress<'_>,
 ) -> Result<(Arriving, Sha256), StorageError> {
     let mut checker = Checker::new(head.check);
-    let (mut received, mut collected) = (0, BytesMut::new());
+    let (mut received, mut collected, mut told) = (0, BytesMut::new(), None);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(ObjectError::Broken)?;
-        let Ok(data) = frame.into_data() else {
-            continue;
+        let data = match frame.into_data() {
+            Ok(data) => data,
+            Err(frame) => {
+                told = frame.trailers_ref().and_then(digest_in).or(told);
+                continue;
+            }
         };
         checker.update(&data);
         received += data.len() as u64;
@@ -76,7 +82,14 @@ async fn receive(
     }
     let file = file.write(collected.freeze()).await?;
     progress(received, head.size_bytes);
-    Ok((file, checker.finish()?))
+    let digest = checker.finish()?;
+    match told.filter(|told| *told != digest) {
+        None => Ok((file, digest)),
+        Some(told) => Err(StorageError::Damaged(Damaged {
+            expected: told.to_string(),
+            actual: digest.to_string(),
+        })),
+    }
 }
 
 /// Uploads a file, in one request or in parts.

@@ -7,11 +7,13 @@ pub mod follow;
 pub mod leftovers;
 pub mod memory;
 pub mod partial;
+pub mod pointers;
 pub mod read;
 mod readers;
 pub mod recovery;
 pub mod resume;
 pub mod upload;
+mod usage;
 pub mod view;
 pub mod walk;
 
@@ -63,6 +65,8 @@ struct Shared {
     open: quick_cache::sync::Cache<Sha256, Arc<Blob>>,
     memory: Memory,
     journal: Mutex<()>,
+    /// The unit that files grow in on disk, in bytes.
+    block_bytes: u64,
 }
 
 /// An open blob. Its bytes stay readable as long as it is open, removed or not.
@@ -108,7 +112,9 @@ impl BlobStore {
         if root.metadata()?.dev() != temporary.metadata()?.dev() {
             return Err(io::ErrorKind::CrossesDevices.into());
         }
+        let status = rustix::fs::statvfs(temporary)?;
         Ok(Self(Arc::new(Shared {
+            block_bytes: status.f_frsize.max(4096),
             root: root.to_owned(),
             temporary: temporary.to_owned(),
             directories: Directories::new(root.to_owned()),
@@ -196,6 +202,11 @@ impl BlobStore {
             self.forget(digest);
         }
         is_there.then_some(bytes)
+    }
+
+    /// The same without a look at the file: for who had it looked at a moment ago.
+    pub fn resident(&self, digest: &Sha256) -> Option<Bytes> {
+        self.0.memory.get(digest)
     }
 
     /// Unlinks a blob and forgets it here; whether there was one. Open bodies go on. Only

@@ -4,7 +4,10 @@ use std::{ffi::OsStr, fs::File, io, path::PathBuf, sync::Arc};
 
 use artifact_cache_layers::digest::Sha256;
 
-use super::{Blob, BlobStore, recovery::JOURNAL};
+use super::{Blob, BlobStore, pointers::POINTERS, recovery::JOURNAL};
+
+/// Files of ours directly below the root.
+const OWN: [&str; 2] = [JOURNAL, POINTERS];
 
 /// A file below the root of the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +28,7 @@ impl BlobStore {
                 let path = entry.path();
                 if entry.file_type()?.is_dir() {
                     directories.push(path);
-                } else if entry.file_name() != JOURNAL && !self.is_view(&path) {
+                } else if !OWN.iter().any(|own| entry.file_name() == *own) && !self.is_view(&path) {
                     visit(self.found(path)?);
                 }
             }

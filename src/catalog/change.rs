@@ -106,6 +106,31 @@ pub enum Change {
         /// Which, and when last.
         uses: Vec<(String, std::time::SystemTime)>,
     },
+    /// A change that makes a blob known, with the bytes that its file takes on disk.
+    OnDisk {
+        /// Bytes of its blocks.
+        allocated: u64,
+        /// The change.
+        change: Box<Self>,
+    },
+    /// Takes these steps of a plan: what goes is forgotten with everything that refers to it and noted
+    /// among the evictions. A step that does not fit any more is left out. Only `store::evict` may
+    /// write this, holding what goes.
+    Evict {
+        /// As [`Catalog::plan_eviction`](super::Catalog::plan_eviction) has them.
+        steps: Vec<super::policy::Step>,
+        /// Why there must be room.
+        reason: &'static str,
+    },
+    /// Keeps a blob, or whatever a URL has, until it is unpinned.
+    Pin {
+        /// What.
+        of: super::PinOf,
+        /// Why, as the operator said it.
+        note: String,
+    },
+    /// Takes a pin back; none is no error.
+    Unpin(super::PinOf),
     /// Drops unreadable records and derives everything that can be derived from the responses again.
     Reindex,
     /// A change of the registry of models. That it is refused is an answer, not an error.
@@ -116,7 +141,10 @@ pub enum Change {
 
 impl Change {
     /// Whether it makes room, or keeps stale answers from being given: such a change may use the last.
-    pub(super) const fn is_vital(&self) -> bool {
+    pub(super) fn is_vital(&self) -> bool {
+        if let Self::OnDisk { change, .. } = self {
+            return change.is_vital();
+        }
         !matches!(
             self,
             Self::Store { .. }
@@ -129,6 +157,7 @@ impl Change {
                 | Self::ImportModel(..)
                 | Self::PutToken(_)
                 | Self::UseTokens { .. }
+                | Self::Pin { .. }
         )
     }
 }
@@ -168,4 +197,6 @@ pub struct Written {
     pub file: Option<FileChange>,
     /// What became of a change of the registry.
     pub model: Option<Result<Plan, Refusal>>,
+    /// What was evicted.
+    pub evicted: Vec<super::Evicted>,
 }

@@ -27,41 +27,72 @@ pub(super) struct Environment {
     _lock: File,
 }
 
-/// The databases.
-#[derive(Clone, Copy)]
-pub(super) struct Tables {
+/// Writes [`Tables`] and the names of its databases from one list.
+macro_rules! tables {
+    ($($(#[doc = $about:literal])+ $name:ident,)+) => {
+        /// The databases.
+        #[derive(Clone, Copy)]
+        pub(super) struct Tables {
+            $($(#[doc = $about])+ pub(super) $name: Table,)+
+        }
+
+        /// The names of the databases, in the order of the fields of [`Tables`].
+        const NAMES: &[&str] = &[$(stringify!($name)),+];
+
+        impl Tables {
+            fn named(databases: &[Database<'static, Bytes, Bytes>; NAMES.len()]) -> Self {
+                let [$($name),+] = *databases;
+                Self {
+                    $($name: Table { name: stringify!($name), lmdb: $name },)+
+                }
+            }
+        }
+    };
+}
+
+tables! {
     /// `format`, `counters`.
-    pub(super) meta: Table,
+    meta,
     /// Cache key → response set.
-    pub(super) responses: Table,
+    responses,
     /// Artifact id → what its response set does not say.
-    pub(super) artifacts: Table,
+    artifacts,
     /// Digest → blob.
-    pub(super) blobs: Table,
+    blobs,
     /// Digest and cache key → nothing: which URLs hold a digest.
-    pub(super) references: Table,
+    references,
     /// Digest → when it lost its last reference.
-    pub(super) removable: Table,
+    removable,
     /// Artifact id → hits.
-    pub(super) hits: Table,
+    hits,
     /// Model id → model.
-    pub(super) models: Table,
+    models,
     /// Name and version → model id; name → the id of its version in production.
-    pub(super) model_names: Table,
+    model_names,
     /// Scope, sort and value of a model, and its id → nothing: the orders that lists are read in.
-    pub(super) model_orders: Table,
+    model_orders,
     /// Stage or name → how many models.
-    pub(super) model_counts: Table,
+    model_counts,
     /// Model id and event id → event.
-    pub(super) model_events: Table,
+    model_events,
     /// Digest → uploaded file.
-    pub(super) files: Table,
+    files,
     /// Run or tokenizer → the file it points to.
-    pub(super) pointers: Table,
+    pointers,
     /// Digest and pointer → nothing: which pointers lead to a file.
-    pub(super) pointed: Table,
+    pointed,
     /// Token id → access token.
-    pub(super) tokens: Table,
+    tokens,
+    /// Digest → its place in the queues of eviction, and what it takes on disk.
+    ranks,
+    /// Queue and place → digest, of blobs and of those that were evicted lately.
+    queues,
+    /// Digest → its place among those that were evicted lately.
+    ghosts,
+    /// Number → what was evicted, when and why.
+    evictions,
+    /// Digest or cache key → what an operator wants to be kept.
+    pins,
 }
 
 impl Environment {
@@ -95,83 +126,20 @@ impl Environment {
     }
 }
 
-/// The names of the databases, in the order of the fields of [`Tables`].
-const NAMES: [&str; 16] = [
-    "meta",
-    "responses",
-    "artifacts",
-    "blobs",
-    "references",
-    "removable",
-    "hits",
-    "models",
-    "model_names",
-    "model_orders",
-    "model_counts",
-    "model_events",
-    "files",
-    "pointers",
-    "pointed",
-    "tokens",
-];
-
 impl Tables {
     fn create(lmdb: &heed::Env<WithTls>) -> Result<Self, CatalogError> {
         let created = lmdb.create_databases_and_commit(lmdb.write_txn()?, |opener, txn| {
             let mut create = |name| opener.create_database::<Bytes, Bytes>(txn, Some(name));
             let mut created = [create(NAMES[0])?; NAMES.len()];
-            for (at, name) in NAMES.into_iter().enumerate().skip(1) {
+            for (at, name) in NAMES.iter().enumerate().skip(1) {
                 created[at] = create(name)?;
             }
             upgrade::bring_up_to_date(&created[0], txn)?;
             Ok::<_, CatalogError>(CommitOrAbort::<_, CatalogError>::Commit(created))
         })?;
         match created {
-            CommitOrAbort::Commit(created) => Ok(Self::named(created)),
+            CommitOrAbort::Commit(created) => Ok(Self::named(&created)),
             CommitOrAbort::Abort(error) => Err(error),
-        }
-    }
-
-    fn named(databases: [Database<'static, Bytes, Bytes>; NAMES.len()]) -> Self {
-        let mut names = NAMES.into_iter();
-        let [
-            meta,
-            responses,
-            artifacts,
-            blobs,
-            references,
-            removable,
-            hits,
-            models,
-            model_names,
-            model_orders,
-            model_counts,
-            model_events,
-            files,
-            pointers,
-            pointed,
-            tokens,
-        ] = databases.map(|lmdb| Table {
-            name: names.next().unwrap_or_default(),
-            lmdb,
-        });
-        Self {
-            meta,
-            responses,
-            artifacts,
-            blobs,
-            references,
-            removable,
-            hits,
-            models,
-            model_names,
-            model_orders,
-            model_counts,
-            model_events,
-            files,
-            pointers,
-            pointed,
-            tokens,
         }
     }
 }

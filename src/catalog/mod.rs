@@ -12,11 +12,15 @@ mod codec;
 mod decoded;
 mod environment;
 mod error;
+mod evictions;
 mod files;
 mod hits;
 mod list;
 mod models;
 pub mod operator;
+mod pins;
+pub mod policy;
+mod ranks;
 mod read;
 mod set;
 mod snapshot;
@@ -47,9 +51,11 @@ pub use self::{
     change::{Addition, Change, Written},
     codec::Malformed,
     error::CatalogError,
+    evictions::{Evicted, Eviction, MAX_EVICTIONS},
     files::FileChange,
     list::{MAX_LISTED, Page},
     models::{ModelFilter, ModelSort, ModelStats},
+    pins::{Keeper, Pin, PinOf},
     set::{BlobRecord, Holder, MAX_VARIANTS, MAX_VERSIONS, ResponseSet, Stored},
     tokens::{MAX_TOKENS, TokenRecord},
 };
@@ -98,6 +104,7 @@ struct Shared {
     hits: Arc<Hits>,
     clock: Clock,
     commits: Arc<AtomicU64>,
+    allocated: Arc<AtomicU64>,
     /// `None` only while being dropped.
     requests: Option<mpsc::Sender<Request>>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -119,8 +126,11 @@ impl Catalog {
             hits: Arc::new(Hits::new()),
             clock: clock.clone(),
             commits: Arc::default(),
+            allocated: Arc::default(),
         };
+        writer.prepare()?;
         let (hits, commits) = (Arc::clone(&writer.hits), Arc::clone(&writer.commits));
+        let allocated = Arc::clone(&writer.allocated);
         let thread = write::start(writer, requests).map_err(|source| CatalogError::Directory {
             path: directory.to_owned(),
             source,
@@ -131,6 +141,7 @@ impl Catalog {
             hits,
             clock,
             commits,
+            allocated,
             requests: Some(sender),
             thread: Mutex::new(Some(thread)),
         })))
@@ -204,6 +215,11 @@ impl Catalog {
     /// Transactions committed since opening.
     pub fn commits(&self) -> u64 {
         self.0.commits.load(Ordering::Acquire)
+    }
+
+    /// Bytes that all blobs take on disk, those that wait for their removal included. From memory.
+    pub fn allocated_bytes(&self) -> u64 {
+        self.0.allocated.load(Ordering::Acquire)
     }
 
     /// Size of the catalog's file in bytes.

@@ -42,12 +42,24 @@ pub(super) struct Writer {
     pub(super) clock: Clock,
     /// Transactions committed, for metrics and tests.
     pub(super) commits: Arc<AtomicU64>,
+    /// What all blobs take on disk, in bytes.
+    pub(super) allocated: Arc<AtomicU64>,
 }
 
 /// Changes on their way, each with who waits for it.
 type Group = Vec<(Box<Change>, Answer<Written>)>;
 
 impl Writer {
+    /// Gives every blob its place in the queues of eviction if an older version stored them, and
+    /// reads what they take.
+    pub(super) fn prepare(&self) -> Result<(), CatalogError> {
+        let mut transaction = Transaction::begin(&self.environment, self.clock.now())?;
+        transaction.enqueue_older()?;
+        let allocated = transaction.commit()?;
+        self.allocated.store(allocated, Ordering::Release);
+        Ok(())
+    }
+
     /// Runs until it is closed or every sender is gone.
     pub(super) async fn run(self, mut requests: mpsc::Receiver<Request>) {
         let mut waiting = Vec::with_capacity(GROUP);
@@ -162,7 +174,8 @@ impl Writer {
         let mut transaction = Transaction::begin(&self.environment, self.clock.now())?;
         let written = changes.into_iter().map(|change| transaction.apply(change));
         let written = written.collect::<Result<_, _>>()?;
-        transaction.commit()?;
+        let allocated = transaction.commit()?;
+        self.allocated.store(allocated, Ordering::Release);
         // Whoever sees the number sees what was committed.
         self.commits.fetch_add(1, Ordering::Release);
         Ok(written)
@@ -176,7 +189,7 @@ impl Writer {
         }
         let written = Transaction::begin(&self.environment, self.clock.now()).and_then(|mut to| {
             to.add_hits(&hits)?;
-            to.commit()
+            to.commit().map(drop)
         });
         if written.is_err() {
             self.hits.put_back(hits);

@@ -17,6 +17,8 @@ section! {
         pub max_file_bytes: Size = Size(0),
         /// Whether deleting what is not there is answered with 404 instead of 204.
         pub delete_strict_404: bool = false,
+        /// Whether deleting a file that a pointer leads to is refused with 409 unless `force=1` is said.
+        pub protect_pointed: bool = false,
         /// What signed URLs are signed with, at least 16 characters. Without one, a key is made at each
         /// start, and a restart ends the URLs given out before.
         pub signing_key: Secret = Secret::default(),

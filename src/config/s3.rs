@@ -42,7 +42,7 @@ section! {
         pub secret_key_file: Option<PathBuf> = None,
         /// Session token of temporary keys.
         pub session_token: Secret = Secret::default(),
-        /// Section of the shared credentials file; without it, `AWS_PROFILE` or `default`.
+        /// Profile of the shared files, and then the only source of keys.
         pub profile: Option<String> = None,
         /// PEM file of certificate authorities that are trusted for this store besides the machine's own.
         pub extra_ca: Option<PathBuf> = None,
@@ -72,11 +72,17 @@ choice! {
 }
 
 impl S3 {
-    /// The URL of the store that is asked for buckets that none lists; `None` for AWS.
+    /// The URL of the store that is asked for buckets that none lists, else of `default`, else of the only
+    /// one; `None` for AWS.
     #[must_use]
     pub fn url(&self) -> Option<&str> {
-        let open = self.endpoints.0.values().find(|it| it.buckets.is_empty());
-        open.map(|it| it.url.as_str()).filter(|url| !url.is_empty())
+        let stores = &self.endpoints.0;
+        let open = stores.values().find(|it| it.buckets.is_empty());
+        let only = stores.values().next().filter(|_| stores.len() == 1);
+        let store = open.or_else(|| stores.get("default")).or(only);
+        store
+            .map(|it| it.url.as_str())
+            .filter(|url| !url.is_empty())
     }
 
     pub(super) fn check(&self, problems: &mut Problems) {

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use super::{
     metrics::Metrics,
     problem::Problems,
-    setting::section,
+    setting::{choice, section},
     units::{Size, Span},
 };
 
@@ -26,7 +26,8 @@ section! {
         pub port: u16 = 8080,
         /// Whether the main listener speaks TLS, with the certificates of `tls`.
         pub tls: bool = false,
-        /// Further listeners for the same requests, as `http://ADDRESS:PORT` or `https://ADDRESS:PORT`.
+        /// Further listeners, as `http://ADDRESS:PORT` or `https://ADDRESS:PORT`. They serve the same
+        /// requests, or with `?profile=metrics`, `resolve`, `registry` or `data-bank` behind it only that part.
         pub listeners: Vec<String> = Vec::new(),
         /// Load balancers, as CIDR ranges, whose connections begin with a PROXY protocol header
         /// (version 1 or 2) that names the client. From them it is demanded, from others never read.
@@ -50,6 +51,22 @@ section! {
     }
 }
 
+choice! {
+    /// What a listener serves.
+    pub enum Profile {
+        /// Everything.
+        All = "all",
+        /// Metrics and health.
+        Metrics = "metrics",
+        /// `POST /resolve`, also as `POST /`, and health.
+        Resolve = "resolve",
+        /// The registry of models and health.
+        Registry = "registry",
+        /// Files, pointers and health.
+        DataBank = "data-bank",
+    }
+}
+
 /// A listener beside the main one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Further {
@@ -57,11 +74,15 @@ pub struct Further {
     pub address: SocketAddr,
     /// Whether it speaks TLS.
     pub tls: bool,
+    /// What it serves.
+    pub profile: Profile,
 }
 
 /// The text names no listener.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no listener; write `http://127.0.0.1:8081` or `https://[::]:8443`")]
+#[error(
+    "`{0}` is no listener; write `http://127.0.0.1:8081` or `https://[::]:8443`, and `?profile=` with `metrics`, `resolve`, `registry` or `data-bank` where it serves only that"
+)]
 pub struct InvalidListener(String);
 
 impl FromStr for Further {
@@ -75,9 +96,17 @@ impl FromStr for Further {
             "https" => true,
             _ => return Err(invalid()),
         };
+        let (address, profile) = match address.split_once("?profile=") {
+            Some((address, word)) => (address, word.parse().map_err(|_| invalid())?),
+            None => (address, Profile::All),
+        };
         let address = address.trim_end_matches('/').parse();
         let address = address.map_err(|_| invalid())?;
-        Ok(Self { address, tls })
+        Ok(Self {
+            address,
+            tls,
+            profile,
+        })
     }
 }
 
@@ -150,12 +179,20 @@ mod tests {
         let further: Further = "https://[::1]:8443".parse().unwrap();
         assert!(further.tls && further.address.port() == 8443);
         assert!(!"http://0.0.0.0:80/".parse::<Further>().unwrap().tls);
+        assert_eq!(further.profile, Profile::All);
+        let part: Further = "http://0.0.0.0:8002/?profile=resolve".parse().unwrap();
+        assert_eq!(
+            (part.address.port(), part.profile),
+            (8002, Profile::Resolve)
+        );
         for bad in [
             "",
             "8443",
             "tls://0.0.0.0:1",
             "https://example.com:443",
             "https://0.0.0.0",
+            "http://0.0.0.0:1?profile=moon",
+            "http://0.0.0.0:1?other=resolve",
         ] {
             assert!(bad.parse::<Further>().is_err(), "{bad}");
         }

@@ -23,9 +23,14 @@ section! {
         pub database: PathBuf = "./data/catalog".into(),
         /// Directory of unfinished downloads; on the same file system as `base_path`.
         pub temporary_path: PathBuf = "./data/tmp".into(),
+        /// Most bytes that artifacts and unfinished downloads take on disk, counted in blocks; 0 means no
+        /// limit, and then nothing is ever evicted. With a limit, what is used least goes first; more
+        /// than the disk holds means: as much as `min_free_bytes` leaves. The catalog comes on top.
+        pub max_bytes: Size = Size(0),
         /// Largest artifact that is fetched or stored; 0 means no limit.
         pub max_object_bytes: Size = Size(0),
-        /// Free space to leave on the file system; below it responses are streamed without being stored.
+        /// Free space to leave on the file system; below it what is used least is evicted
+        /// if `max_bytes` is set, and else responses are streamed without being stored.
         pub min_free_bytes: Size = Size(256 << 20),
         /// How long an unfinished download may be resumed.
         pub keep_partial: Span = Span::seconds(24 * 3600),

@@ -16,6 +16,7 @@ use artifact_cache_layers::{
 
 use crate::{
     api::ApiError,
+    artifact::check::Damaged,
     catalog::CatalogError,
     error::{Error, Unavailable},
     s3::{NoStore, credentials::NoKeys},
@@ -143,6 +144,10 @@ fn of_artifact(chain: Chain<'_>, source_url: &str) -> Option<Error> {
             actual,
             source_url,
         });
+    }
+    if let Some(damaged) = cause_of::<Damaged>(chain) {
+        let reason = damaged.to_string();
+        return Some(Error::UpstreamInvalid { source_url, reason });
     }
     if let Some(&TooLarge { limit, size }) = cause_of(chain) {
         return Some(Error::ArtifactTooLarge {

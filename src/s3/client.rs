@@ -355,6 +355,6 @@ fn value(text: &str) -> Result<HeaderValue, ObjectError> {
 }
 
 /// A value in a query: a slash is escaped as well.
-pub(super) fn parameter(text: &str) -> String {
+pub(crate) fn parameter(text: &str) -> String {
     escaped(text).replace('/', "%2F")
 }

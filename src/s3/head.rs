@@ -1,8 +1,9 @@
-//! [`Head`]: what a store says of an object, and how its bytes are checked.
+//! [`Head`]: what a store says of an object, and what its bytes are checked against.
 
 use artifact_cache_layers::digest::Sha256;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use md5::Digest as _;
+
+pub use crate::artifact::check::{Check, Checker, Damaged};
 
 /// How the words that go along with an object begin.
 pub(super) const METADATA: &str = "x-amz-meta-";
@@ -24,37 +25,9 @@ pub struct Head {
     pub metadata: super::client::Metadata,
 }
 
-/// What the bytes of an object can be checked against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Check {
-    /// A digest: of the store, or what was written as `x-amz-meta-sha256`.
-    Sha256(Sha256),
-    /// The entity tag of an object that was written in one part.
-    Md5([u8; 16]),
-    /// Nothing but the length.
-    Length,
-}
-
-/// Checks bytes as they pass.
-pub struct Checker {
-    check: Check,
-    sha256: artifact_cache_layers::digest::Hasher,
-    md5: md5::Md5,
-}
-
-/// The bytes are not those that were written.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the object is damaged: expected {expected}, got {actual}")]
-pub struct Damaged {
-    /// The digest that the store tells.
-    pub expected: String,
-    /// That of what arrived.
-    pub actual: String,
-}
-
 impl Head {
     /// Fields of a request that make the store tell its checksums.
-    pub(super) fn request_fields() -> HeaderMap {
+    pub(crate) fn request_fields() -> HeaderMap {
         let name = HeaderName::from_static("x-amz-checksum-mode");
         HeaderMap::from_iter([(name, HeaderValue::from_static("ENABLED"))])
     }
@@ -90,12 +63,20 @@ impl Check {
     /// The strongest that these fields tell. Digests of the parts alone say nothing of the whole, and
     /// neither does the tag of an object that the store keeps encrypted.
     fn of(fields: &HeaderMap) -> Self {
-        let text = |name: &str| fields.get(name).and_then(|value| value.to_str().ok());
         if fields.contains_key(header::CONTENT_RANGE) {
             return Self::Length;
         }
-        let is_composite = text("x-amz-checksum-type") == Some("COMPOSITE");
-        let stored = text("x-amz-checksum-sha256").filter(|_| !is_composite);
+        Self::of_whole(fields)
+    }
+
+    /// The same for the whole object when `fields` may be those of a part: its metadata and its tag are
+    /// those of the whole.
+    #[must_use]
+    pub fn of_whole(fields: &HeaderMap) -> Self {
+        let text = |name: &str| fields.get(name).and_then(|value| value.to_str().ok());
+        let covers_parts = text("x-amz-checksum-type") == Some("COMPOSITE")
+            || fields.contains_key(header::CONTENT_RANGE);
+        let stored = text("x-amz-checksum-sha256").filter(|_| !covers_parts);
         let stored = stored.and_then(|base64| format!("sha256-{base64}").parse().ok());
         let written = || text("x-amz-meta-sha256")?.parse().ok();
         if let Some(digest) = stored.or_else(written) {
@@ -120,51 +101,6 @@ fn md5_of(tag: &str) -> Option<[u8; 16]> {
         *byte = u8::from_str_radix(pair, 16).ok()?;
     }
     Some(md5)
-}
-
-impl Checker {
-    /// A checker against `check`.
-    #[must_use]
-    pub fn new(check: Check) -> Self {
-        Self {
-            check,
-            sha256: artifact_cache_layers::digest::Hasher::default(),
-            md5: md5::Md5::new(),
-        }
-    }
-
-    /// Takes the next bytes.
-    pub fn update(&mut self, bytes: &[u8]) {
-        self.sha256.update(bytes);
-        if matches!(self.check, Check::Md5(_)) {
-            self.md5.update(bytes);
-        }
-    }
-
-    /// The digest of everything, when it is what was expected.
-    ///
-    /// # Errors
-    /// When it is not.
-    pub fn finish(self) -> Result<Sha256, Damaged> {
-        let digest = self.sha256.finish();
-        let (expected, actual) = match self.check {
-            Check::Length => return Ok(digest),
-            Check::Sha256(expected) => (expected.to_string(), digest.to_string()),
-            Check::Md5(expected) => {
-                let actual: [u8; 16] = self.md5.finalize().into();
-                (hex(expected), hex(actual))
-            }
-        };
-        if expected == actual {
-            Ok(digest)
-        } else {
-            Err(Damaged { expected, actual })
-        }
-    }
-}
-
-fn hex(bytes: [u8; 16]) -> String {
-    format!("{:032x}", u128::from_be_bytes(bytes))
 }
 
 #[cfg(test)]
@@ -201,20 +137,6 @@ mod tests {
             &[],
         ] {
             assert_eq!(check(fields), Check::Length, "{fields:?}");
-        }
-    }
-
-    #[test]
-    fn bytes_that_are_not_those_are_damaged() {
-        for (fields, right) in [
-            (&[("etag", MD5_OF_ABC)][..], true),
-            (&[("etag", "\"00000000000000000000000000000000\"")], false),
-            (&[], true),
-        ] {
-            let mut checker = Checker::new(check(fields));
-            checker.update(b"ab");
-            checker.update(b"c");
-            assert_eq!(checker.finish().is_ok(), right, "{fields:?}");
         }
     }
 }

@@ -20,11 +20,13 @@ use http::{HeaderMap, StatusCode, header, request, response};
 
 use super::{
     Store,
-    fill::{Fill, Medium},
+    fill::{Fill, Medium, STEP},
     filling::{Filling, Head},
+    room::Grant,
     worker::Worker,
 };
 use crate::{
+    artifact::check::Check,
     blob::{Partial, PartialIdentity, follow::Growing},
     telemetry::label::Uncached,
 };
@@ -57,29 +59,27 @@ impl Admit for Store {
             return self.pass(target, reason);
         }
         let length = content_length(&response.headers);
-        match self.fits(target, length) {
-            Ok(true) => {}
-            Ok(false) => return self.pass(target, Uncached::DiskFull),
+        let grant = match self.reserve(target, length).await {
+            Ok(Ok(grant)) => grant,
+            Ok(Err(reason)) => return self.pass(target, reason),
             Err(error) => return Admission::Refuse(error),
-        }
+        };
         self.0.refusals.forget(&CacheKey::of(&target.uri));
         let Some(head) = self.head(request, response) else {
             return self.pass(target, Uncached::Vary);
         };
-        match self.medium(target, &head, length, kept).await {
+        let announced = (length, check(response));
+        match self.medium(target, &head, announced, kept).await {
             Ok((medium, growing, kept)) => {
                 let filling = Filling::new(head, growing, self.metrics().clone());
                 filling_expects(&filling, target);
-                let final_url = response
-                    .extensions
-                    .get::<FinalUri>()
-                    .map(|last| last.0.to_string());
+                let final_url = final_url(response);
                 Admission::Keep(Fill::new(
                     self.clone(),
                     target.clone(),
                     final_url,
                     filling,
-                    medium,
+                    (medium, grant),
                     kept,
                 ))
             }
@@ -93,6 +93,17 @@ impl Admit for Store {
     fn spawn(&self, fill: Task) {
         self.tasks().spawn(fill);
     }
+}
+
+/// What the whole body is checked against, beside its length.
+fn check(response: &response::Parts) -> Check {
+    let told = response.extensions.get::<Check>();
+    told.copied().unwrap_or(Check::Length)
+}
+
+fn final_url(response: &response::Parts) -> Option<String> {
+    let last = response.extensions.get::<FinalUri>();
+    last.map(|last| last.0.to_string())
 }
 
 /// The request that started the fill waits for it like every other.
@@ -134,16 +145,23 @@ impl Store {
         }
     }
 
-    /// Whether there is room; an error when an explicit request asks for too much.
-    fn fits(&self, target: &Target, length: Option<u64>) -> Result<bool, BoxError> {
-        let limit = self.settings().max_object_bytes.0;
-        match length {
-            Some(size) if limit > 0 && size > limit && target.mode.is_archive() => {
-                Err(TooLarge { limit, size }.into())
-            }
-            Some(size) if limit > 0 && size > limit => Ok(false),
-            length => Ok(self.has_room_for(length.unwrap_or(0))),
+    /// Room for it; an error when an explicit request asks for too much.
+    async fn reserve(
+        &self,
+        target: &Target,
+        length: Option<u64>,
+    ) -> Result<Result<Grant, Uncached>, BoxError> {
+        let (settings, room) = (self.settings(), self.room());
+        let limit = settings.max_object_bytes.0;
+        match length.filter(|size| limit > 0 && *size > limit) {
+            Some(size) if target.mode.is_archive() => return Err(TooLarge { limit, size }.into()),
+            Some(_) => return Ok(Err(Uncached::TooLarge)),
+            None if room.is_beyond(length) => return Ok(Err(Uncached::TooLarge)),
+            None => {}
         }
+        let length = length.unwrap_or(STEP);
+        let grant = room.reserve(length, settings.min_free_bytes.0).await;
+        Ok(grant.ok_or(Uncached::DiskFull))
     }
 
     fn head(&self, request: &request::Parts, response: &response::Parts) -> Option<Head> {
@@ -177,14 +195,15 @@ impl Store {
         &self,
         target: &Target,
         head: &Head,
-        length: Option<u64>,
+        (length, check): (Option<u64>, Check),
         kept: Option<Kept>,
     ) -> Result<(Medium, Arc<Growing>, u64), BoxError> {
         let left = self.kept_partials().take(&CacheKey::of(&target.uri));
         let continued = left.filter(|left| kept.is_some_and(|kept| kept.length == left.length));
         if let (None, Some(small)) = (&continued, length.filter(|length| *length <= SMALL)) {
             let collected = BytesMut::with_capacity(usize::try_from(small)?);
-            return Ok((Medium::Memory(collected), Growing::new(None, length), 0));
+            let medium = Medium::Memory(collected, check);
+            return Ok((medium, Growing::new(None, length), 0));
         }
         let (partial, there) = match continued {
             Some(left) => {
@@ -195,7 +214,7 @@ impl Store {
         };
         let growing = Growing::new(Some(partial.file().clone()), length);
         Ok((
-            Medium::File(Worker::start(partial, there, growing.clone())),
+            Medium::File(Worker::start(partial, there, growing.clone(), check)),
             growing,
             there,
         ))

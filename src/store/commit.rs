@@ -201,6 +201,10 @@ impl Committer {
         let persisted = partial
             .persist(&verified.digest)
             .map_err(CommitError::Blob)?;
+        let change = Change::OnDisk {
+            allocated: persisted.blob.allocated_bytes(),
+            change: Box::new(change),
+        };
         let written = self.catalog.write_blocking(change);
         drop(hold);
         if written.is_err() && persisted.is_new {

@@ -18,16 +18,18 @@ use super::{
     Store,
     filling::Filling,
     pending::Commit,
+    room::Grant,
     worker::{Outcome, Worker},
 };
 use crate::{
+    artifact::check::{Check, Checker, Damaged},
     blob::Partial,
     catalog::Addition,
     telemetry::{access::Downloaded, instrument::UnderWay, label::Uncached},
 };
 
-/// Bytes between two looks at the free space, when the length is unknown.
-const SPACE_CHECK: u64 = 64 << 20;
+/// Bytes that are reserved at once when the length is unknown.
+pub(super) const STEP: u64 = 4 << 20;
 
 /// One artifact on its way into the store.
 pub struct Fill {
@@ -37,8 +39,9 @@ pub struct Fill {
     filling: Arc<Filling>,
     medium: Option<Medium>,
     taken: u64,
-    /// The next length at which the free space is looked at.
-    check_at: u64,
+    /// Up to which length there is room.
+    room_until: u64,
+    grant: Option<Grant>,
     is_spilled: bool,
     started: Instant,
     _under_way: UnderWay,
@@ -47,7 +50,7 @@ pub struct Fill {
 /// Where the bytes are collected.
 pub(super) enum Medium {
     /// A small artifact is written at once when it is complete.
-    Memory(BytesMut),
+    Memory(BytesMut, Check),
     /// Everything else is written as it arrives.
     File(Worker),
 }
@@ -58,12 +61,12 @@ impl Fill {
         target: Target,
         final_url: Option<String>,
         filling: Arc<Filling>,
-        medium: Medium,
+        (medium, grant): (Medium, Grant),
         kept: u64,
     ) -> Self {
         let under_way = store.metrics().fills_in_flight.enter();
         let has_length = filling.growing.length().is_some();
-        let check_at = if has_length { u64::MAX } else { SPACE_CHECK };
+        let room_until = if has_length { u64::MAX } else { STEP };
         Self {
             store,
             target,
@@ -71,7 +74,8 @@ impl Fill {
             filling,
             medium: Some(medium),
             taken: kept,
-            check_at,
+            room_until,
+            grant: Some(grant),
             is_spilled: false,
             started: Instant::now(),
             _under_way: under_way,
@@ -87,17 +91,29 @@ impl Fill {
         if is_too_large && self.target.mode.is_archive() {
             return Err(TooLarge { limit, size }.into());
         }
-        let is_full = size >= self.check_at && {
-            self.check_at = size + SPACE_CHECK;
-            !self.store.has_room_for(0)
-        };
-        if (is_too_large || is_full) && !self.is_spilled {
+        if self.is_spilled {
+            return Ok(());
+        }
+        if is_too_large || !self.has_room_for(size).await {
             self.is_spilled = true;
             if let Some(Medium::File(worker)) = &self.medium {
                 worker.spill().await?;
             }
         }
         Ok(())
+    }
+
+    /// Takes the next steps up to `size`.
+    async fn has_room_for(&mut self, size: u64) -> bool {
+        if size <= self.room_until {
+            return true;
+        }
+        self.room_until = size + STEP;
+        let min_free = self.store.settings().min_free_bytes.0;
+        match &mut self.grant {
+            Some(grant) => grant.grow(self.room_until, min_free).await,
+            None => false,
+        }
     }
 
     /// What will be stored.
@@ -122,8 +138,14 @@ impl Fill {
     }
 
     /// Writes a small artifact, which is complete.
-    async fn finish_memory(&self, bytes: Bytes) {
-        let (digest, length) = (Sha256::of(&bytes), bytes.len() as u64);
+    async fn finish_memory(&self, bytes: Bytes, check: Check) {
+        let mut checker = Checker::new(check);
+        checker.update(&bytes);
+        let digest = match checker.finish() {
+            Ok(digest) => digest,
+            Err(damaged) => return self.refuse(damaged),
+        };
+        let length = bytes.len() as u64;
         let (blobs, content) = (self.store.blobs().clone(), bytes.clone());
         let write = move || -> std::io::Result<Partial> {
             let partial = Partial::create(&blobs, Some(length))?;
@@ -142,26 +164,38 @@ impl Fill {
     async fn finish_file(&self, worker: Worker) {
         match worker.finish().await {
             Ok(Outcome {
+                digest: Err(damaged),
+                ..
+            }) => self.refuse(damaged),
+            Ok(Outcome {
                 is_written: true,
                 partial,
-                digest,
+                digest: Ok(digest),
                 length,
             }) => {
                 self.settle((digest, length), None, async { Ok(partial) })
                     .await;
             }
-            Ok(outcome) => {
+            Ok(Outcome {
+                digest: Ok(digest),
+                length,
+                ..
+            }) => {
                 self.store
                     .metrics()
                     .uncached
                     .of(Uncached::DiskFull)
                     .increment();
-                self.filling
-                    .growing
-                    .complete(outcome.digest, outcome.length, None);
+                self.filling.growing.complete(digest, length, None);
             }
             Err(error) => self.filling.growing.fail(SharedError::new(error)),
         }
+    }
+
+    /// Everything has arrived, but it is not what the origin says it is: nobody gets the last byte, and
+    /// nothing stays.
+    fn refuse(&self, damaged: Damaged) {
+        self.filling.growing.fail(SharedError::new(damaged.into()));
     }
 
     /// Everything has arrived: whoever waits is told at once, and what is wanted is committed.
@@ -239,7 +273,7 @@ impl Sink for Fill {
         self.check_size(len).await?;
         self.store.metrics().bytes_downloaded.add(len);
         match &mut self.medium {
-            Some(Medium::Memory(collected)) => collected.extend_from_slice(&bytes),
+            Some(Medium::Memory(collected, _)) => collected.extend_from_slice(&bytes),
             Some(Medium::File(worker)) => worker.write(bytes).await?,
             None => {}
         }
@@ -253,7 +287,7 @@ impl Sink for Fill {
 
     async fn restart(&mut self) -> bool {
         let is_restarted = match &mut self.medium {
-            Some(Medium::Memory(collected)) if self.filling.growing.restart() => {
+            Some(Medium::Memory(collected, _)) if self.filling.growing.restart() => {
                 collected.clear();
                 true
             }
@@ -268,7 +302,9 @@ impl Sink for Fill {
 
     async fn finish(mut self) {
         match self.medium.take() {
-            Some(Medium::Memory(collected)) => self.finish_memory(collected.freeze()).await,
+            Some(Medium::Memory(collected, check)) => {
+                self.finish_memory(collected.freeze(), check).await;
+            }
             Some(Medium::File(worker)) => self.finish_file(worker).await,
             None => {}
         }
@@ -279,10 +315,12 @@ impl Sink for Fill {
         if let Some(Medium::File(worker)) = self.medium.take()
             && let Ok(outcome) = worker.finish().await
             && outcome.is_written
+            && let Some(grant) = self.grant.take()
         {
+            let left = (outcome.partial, grant);
             self.store
                 .kept_partials()
-                .leave(CacheKey::of(&self.target.uri), outcome.partial);
+                .leave(CacheKey::of(&self.target.uri), left);
         }
     }
 }

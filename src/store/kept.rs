@@ -2,15 +2,15 @@
 //! them. Their files are found by name once, at start; after that only this knows of them.
 
 use std::{
-    collections::{HashMap, HashSet},
-    path::Path,
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use artifact_cache_layers::{digest::Sha256, semantics::cache_key::CacheKey};
+use artifact_cache_layers::semantics::cache_key::CacheKey;
 use http::HeaderValue;
 
+use super::room::{Grant, Room};
 use crate::{
     blob::{BlobStore, Partial},
     clock::Clock,
@@ -21,6 +21,8 @@ pub(super) struct KeptPartial {
     pub(super) partial: Partial,
     pub(super) length: u64,
     pub(super) validator: HeaderValue,
+    /// What it takes on disk.
+    grant: Grant,
 }
 
 /// The parts that may be continued.
@@ -32,16 +34,17 @@ pub(super) struct KeptPartials {
 }
 
 struct State {
-    /// Files that were left, not looked at yet.
-    left: HashSet<CacheKey>,
+    /// Files that were left, not looked at yet, and what they take on disk.
+    left: HashMap<CacheKey, Grant>,
     /// Opened for a request that has not been admitted yet.
     open: HashMap<CacheKey, KeptPartial>,
 }
 
 impl KeptPartials {
-    pub(super) fn new(blobs: BlobStore, keep: Duration, clock: Clock) -> Self {
+    pub(super) fn new((blobs, room): (BlobStore, Room), keep: Duration, clock: Clock) -> Self {
+        let left = blobs.left_parts().into_iter();
         let state = State {
-            left: left_in(blobs.temporary()),
+            left: left.map(|(key, bytes)| (key, room.taken(bytes))).collect(),
             open: HashMap::new(),
         };
         Self {
@@ -53,22 +56,34 @@ impl KeptPartials {
     }
 
     /// Leaves a part behind.
-    pub(super) fn leave(&self, key: CacheKey, partial: Partial) {
+    pub(super) fn leave(&self, key: CacheKey, (partial, grant): (Partial, Grant)) {
         partial.keep();
-        self.lock().left.insert(key);
+        self.lock().left.insert(key, grant);
+    }
+
+    /// Removes some part that nobody continues at present; whether there was one. Blocks.
+    pub(super) fn drop_one(&self) -> bool {
+        let mut state = self.lock();
+        let Some(key) = state.left.keys().next().copied() else {
+            return false;
+        };
+        let grant = state.left.remove(&key);
+        drop(state);
+        // Dropped before it is kept again, it disappears.
+        let reopened = Partial::reopen(&self.blobs, &key, self.keep, self.clock.now());
+        drop((reopened, grant));
+        true
     }
 
     /// Length and validator of what was left of `key`.
     pub(super) async fn find(&self, key: &CacheKey) -> Option<(u64, HeaderValue)> {
-        {
+        let grant = {
             let mut state = self.lock();
             if let Some(open) = state.open.get(key) {
                 return Some((open.length, open.validator.clone()));
             }
-            if !state.left.remove(key) {
-                return None;
-            }
-        }
+            state.left.remove(key)?
+        };
         let (blobs, key, keep, now) = (self.blobs.clone(), *key, self.keep, self.clock.now());
         let reopen = move || Partial::reopen(&blobs, &key, keep, now);
         let reopened = tokio::task::spawn_blocking(reopen).await;
@@ -83,6 +98,7 @@ impl KeptPartials {
                 partial,
                 length,
                 validator,
+                grant,
             },
         );
         Some(found)
@@ -103,7 +119,7 @@ impl KeptPartials {
     pub(super) fn leave_all(&self) {
         let open = std::mem::take(&mut self.lock().open);
         for (key, kept) in open {
-            self.leave(key, kept.partial);
+            self.leave(key, (kept.partial, kept.grant));
         }
     }
 
@@ -111,18 +127,4 @@ impl KeptPartials {
         // Each use is a few map operations that do not panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The keys of the parts in a directory.
-fn left_in(directory: &Path) -> HashSet<CacheKey> {
-    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    let paths = entries.map(|entry| entry.path());
-    let parts = paths.filter(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "part")
-    });
-    let stems = parts.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()));
-    stems
-        .filter_map(|stem| stem.parse::<Sha256>().ok().map(CacheKey))
-        .collect()
 }

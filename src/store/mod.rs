@@ -3,16 +3,20 @@
 
 pub mod admit;
 pub mod commit;
+pub mod evict;
 pub mod fill;
 mod filling;
 pub mod fsck;
+mod hashing;
 mod holds;
 mod kept;
 pub mod lookup;
 mod pending;
+mod pointers;
 pub mod reap;
 mod refusals;
 mod repeat;
+pub mod room;
 pub mod sweep;
 pub mod upload;
 pub mod verify;
@@ -35,6 +39,7 @@ use self::{
     kept::KeptPartials,
     pending::{Commit, Pending},
     refusals::Refusals,
+    room::Room,
     view::Views,
 };
 use crate::{
@@ -70,6 +75,7 @@ struct Shared {
     pending: Pending,
     kept: KeptPartials,
     refusals: Refusals,
+    room: Room,
     views: Views,
     started: SystemTime,
 }
@@ -78,8 +84,10 @@ impl Store {
     /// A store of these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
+        let (catalog, blobs) = (parts.committer.catalog(), parts.committer.blobs());
+        let room = Room::new(catalog, blobs, &parts.settings);
         let kept = KeptPartials::new(
-            parts.committer.blobs().clone(),
+            (blobs.clone(), room.clone()),
             parts.settings.keep_partial.0,
             parts.clock.clone(),
         );
@@ -91,6 +99,7 @@ impl Store {
             pending: Pending::default(),
             kept,
             refusals: Refusals::default(),
+            room,
         }))
     }
 
@@ -155,11 +164,10 @@ impl Store {
         &self.0.kept
     }
 
-    /// Whether `length` more bytes leave the free space that is to be left. When the file system does
-    /// not say, the write itself will.
-    fn has_room_for(&self, length: u64) -> bool {
-        let needed = length.saturating_add(self.settings().min_free_bytes.0);
-        self.blobs().free_bytes().is_ok_and(|free| free >= needed)
+    /// How much may be stored.
+    #[must_use]
+    pub fn room(&self) -> &Room {
+        &self.0.room
     }
 
     /// Serves a complete response from its growing blob until the returned commit is dropped.

@@ -81,7 +81,7 @@ impl Committer {
     }
 
     /// Unlinks files; those that could not be stay removable.
-    fn unlink(&self, digests: &[Sha256]) -> Vec<Sha256> {
+    pub(super) fn unlink(&self, digests: &[Sha256]) -> Vec<Sha256> {
         let unlinked = digests
             .iter()
             .filter(|digest| match self.blobs.remove(digest) {

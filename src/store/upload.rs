@@ -17,6 +17,7 @@ pub use self::digests::{Algorithm, hex};
 use super::{
     Store,
     commit::{CommitError, Verified},
+    room::Grant,
 };
 use crate::{
     artifact::file::File,
@@ -28,8 +29,8 @@ use crate::{
 const QUEUE: usize = 8;
 /// Bytes after which write-back is started, so that the final fsync is short.
 const WRITE_BACK: u64 = 8 << 20;
-/// Bytes between two looks at the free space.
-const LOOK_EVERY: u64 = 64 << 20;
+/// Bytes that are reserved at once when the length is unknown.
+const STEP: u64 = 4 << 20;
 
 /// Which digests are wanted, beside the SHA-256 of the file.
 #[derive(Clone, Debug, Default)]
@@ -59,16 +60,19 @@ pub enum UploadError {
 
 /// An upload under way.
 pub struct Upload {
-    store: Store,
     jobs: mpsc::Sender<Job>,
     done: JoinHandle<io::Result<Received>>,
     min_free_bytes: u64,
-    unlooked: u64,
+    grant: Grant,
+    written: u64,
+    /// Up to which length there is room.
+    room_until: u64,
 }
 
 /// An upload that is whole. Dropping it leaves nothing.
 pub struct Received {
     partial: Partial,
+    grant: Option<Grant>,
     /// SHA-256 of the file.
     pub digest: Sha256,
     /// Length of the file in bytes.
@@ -97,10 +101,9 @@ impl Store {
         min_free_bytes: u64,
         wanted: WantedDigests,
     ) -> Result<Upload, UploadError> {
-        let needed = length.unwrap_or(0).saturating_add(min_free_bytes);
-        if self.blobs().free_bytes().is_ok_and(|free| free < needed) {
-            return Err(UploadError::NoRoom);
-        }
+        let room_until = length.unwrap_or(STEP);
+        let grant = self.room().reserve(room_until, min_free_bytes).await;
+        let grant = grant.ok_or(UploadError::NoRoom)?;
         let blobs = self.blobs().clone();
         let create = spawn_blocking(move || Partial::create(&blobs, length));
         let partial = create.await.map_err(|_| UploadError::Shutdown)?;
@@ -108,11 +111,12 @@ impl Store {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let done = spawn_blocking(move || receive(partial, &wanted, queue));
         Ok(Upload {
-            store: self.clone(),
             jobs,
             done,
             min_free_bytes,
-            unlooked: 0,
+            grant,
+            written: 0,
+            room_until,
         })
     }
 
@@ -137,6 +141,8 @@ impl Store {
             .committer()
             .commit_file(received.partial, verified, file.clone());
         commit.await.map_err(UploadError::of_commit)?;
+        // Until here the room was promised; now the catalog counts it.
+        drop(received.grant);
         let known = self.catalog().file(&file.digest);
         Ok(known.map_err(CommitError::from)?.unwrap_or(file))
     }
@@ -168,11 +174,10 @@ impl Upload {
     /// # Errors
     /// When there is no room for them.
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), UploadError> {
-        self.unlooked += bytes.len() as u64;
-        if self.unlooked >= LOOK_EVERY {
-            self.unlooked = 0;
-            let free = self.store.blobs().free_bytes();
-            if free.is_ok_and(|free| free < self.min_free_bytes) {
+        self.written += bytes.len() as u64;
+        if self.written > self.room_until {
+            self.room_until = self.written + STEP;
+            if !self.grant.grow(self.room_until, self.min_free_bytes).await {
                 return Err(UploadError::NoRoom);
             }
         }
@@ -205,7 +210,9 @@ impl Upload {
     pub async fn finish(mut self) -> Result<Received, UploadError> {
         self.send(Job::Finish).await?;
         let done = self.done.await.map_err(|_| UploadError::Shutdown)?;
-        done.map_err(UploadError::of)
+        let grant = Some(self.grant);
+        done.map(|received| Received { grant, ..received })
+            .map_err(UploadError::of)
     }
 }
 
@@ -254,6 +261,7 @@ fn receive(
     }
     Ok(Received {
         partial,
+        grant: None,
         digest: hasher.finish(),
         size_bytes: length,
         of_file: of_file.finish(),

@@ -1,15 +1,19 @@
-//! The blocking half of a fill: one worker writes and hashes what one origin sends, in order.
+//! The blocking half of a fill: one worker writes, hashes and checks what one origin sends, in order.
 
 use std::{io, sync::Arc};
 
-use artifact_cache_layers::{body::BoxError, digest::Hasher, digest::Sha256};
+use artifact_cache_layers::{body::BoxError, digest::Sha256};
 use bytes::Bytes;
 use tokio::{
     sync::{mpsc, oneshot},
     task::{JoinHandle, spawn_blocking},
 };
 
-use crate::blob::{Partial, follow::Growing};
+use super::hashing::Hashing;
+use crate::{
+    artifact::check::{Check, Checker, Damaged},
+    blob::{Partial, follow::Growing},
+};
 
 /// Batches that wait for the worker at most; with batches of a few hundred KiB this bounds the memory of
 /// a transfer to a few MiB.
@@ -38,7 +42,8 @@ pub(super) struct Worker {
 /// What the blocking half has made of the bytes.
 pub(super) struct Outcome {
     pub(super) partial: Partial,
-    pub(super) digest: Sha256,
+    /// The digest, if the bytes are what their origin says of them.
+    pub(super) digest: Result<Sha256, Damaged>,
     pub(super) length: u64,
     /// Whether every byte is in the file.
     pub(super) is_written: bool,
@@ -51,19 +56,20 @@ struct Unwanted;
 
 impl Worker {
     /// Starts behind the first `kept` bytes of `partial`, which are hashed again.
-    pub(super) fn start(partial: Partial, kept: u64, growing: Arc<Growing>) -> Self {
+    pub(super) fn start(partial: Partial, kept: u64, growing: Arc<Growing>, check: Check) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let done = spawn_blocking(move || {
             let mut blob = Blob {
                 partial,
                 growing,
-                hasher: Hasher::default(),
+                check,
+                hashing: Hashing::new(check),
                 length: 0,
                 spilled: false,
             };
             blob.rehash(kept)?;
             if blob.run(queue) {
-                Ok(blob.outcome())
+                blob.outcome()
             } else {
                 Err(blob.abandon())
             }
@@ -101,7 +107,8 @@ impl Worker {
 struct Blob {
     partial: Partial,
     growing: Arc<Growing>,
-    hasher: Hasher,
+    check: Check,
+    hashing: Hashing,
     length: u64,
     spilled: bool,
 }
@@ -109,14 +116,15 @@ struct Blob {
 impl Blob {
     fn rehash(&mut self, kept: u64) -> io::Result<()> {
         use std::os::unix::fs::FileExt as _;
-        let mut buffer = vec![0; REHASH];
+        let (mut checker, mut buffer) = (Checker::new(self.check), vec![0; REHASH]);
         while self.length < kept {
             let rest = usize::try_from(kept - self.length).unwrap_or(REHASH);
             let piece = &mut buffer[..rest.min(REHASH)];
             self.partial.file().read_exact_at(piece, self.length)?;
-            self.hasher.update(piece);
+            checker.update(piece);
             self.length += piece.len() as u64;
         }
+        self.hashing = Hashing::behind(checker, self.length);
         self.growing.publish(self.length);
         Ok(())
     }
@@ -148,7 +156,7 @@ impl Blob {
         // What is written from now on may be shorter.
         let is_restarted = !self.spilled && self.growing.restart() && self.partial.clear().is_ok();
         if is_restarted {
-            self.hasher = Hasher::default();
+            self.hashing = Hashing::new(self.check);
             self.length = 0;
         }
         is_restarted
@@ -164,26 +172,26 @@ impl Blob {
             self.spilled = true;
         }
         if self.spilled {
-            self.hasher.update(bytes);
+            self.hashing.update(bytes);
             self.length += bytes.len() as u64;
             return self.growing.spill(bytes.clone());
         }
         let before = self.length;
         self.length += bytes.len() as u64;
         self.growing.publish(self.length);
-        self.hasher.update(bytes);
+        self.hashing.update(bytes);
         if before / WRITE_BACK != self.length / WRITE_BACK {
             self.partial.start_writeback(before, self.length - before);
         }
         true
     }
 
-    fn outcome(self) -> Outcome {
-        Outcome {
+    fn outcome(self) -> io::Result<Outcome> {
+        Ok(Outcome {
+            digest: self.hashing.finish()?,
             partial: self.partial,
-            digest: self.hasher.finish(),
             length: self.length,
             is_written: !self.spilled,
-        }
+        })
     }
 }

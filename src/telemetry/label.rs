@@ -201,9 +201,9 @@ label! {
         SetCookie = "set_cookie",
         /// A rule says that the URL is not cached.
         Bypass = "bypass",
-        /// Larger than `storage.max_object_bytes`.
+        /// Larger than `storage.max_object_bytes` or `storage.max_bytes`.
         TooLarge = "too_large",
-        /// Less free space than `storage.min_free_bytes`.
+        /// No room within `storage.max_bytes` and `storage.min_free_bytes`.
         DiskFull = "disk_full",
         /// The store failed or could not keep up.
         StoreFailed = "store_failed",

@@ -74,6 +74,7 @@ table! {
     "artifact_cache_stale_total" => stale: Counter, "Stale responses served";
     "artifact_cache_revalidated_total" => revalidated: Counter, "Stored responses that the origin confirmed";
     "artifact_cache_evicted_total" => evicted: Counter, "Artifacts removed to make room";
+    "artifact_cache_evicted_bytes_total" => evicted_bytes: Counter, "Bytes on disk that were freed to make room";
     "artifact_cache_bypassed_total" => bypassed: Counter, "Requests forwarded without asking the cache";
     "artifact_cache_corrupt_total" => corrupt: Counter, "Stored files that were missing or had other bytes than recorded";
     "artifact_cache_uncached_total" => uncached: Series<Uncached>, "Responses passed on without being stored, by reason";
@@ -93,6 +94,9 @@ table! {
     "artifact_cache_webhooks_waiting" => webhooks_waiting: Level, "Messages about models that are not delivered yet";
     "artifact_cache_catalog_size_bytes" => catalog_size: Level, "Size of the catalog on disk";
     "artifact_cache_catalog_commits_total" => catalog_commits: Counter, "Transactions committed to the catalog";
+    "artifact_cache_allocated_bytes" => allocated: Level, "Blocks on disk of all stored artifacts, those that wait for their removal included";
+    "artifact_cache_reserved_bytes" => reserved: Level, "Room promised to downloads and uploads under way, and taken by downloads left to be continued";
+    "artifact_cache_max_bytes" => max_bytes: Level, "The cap of artifacts and downloads on disk; 0 is none";
     "artifact_cache_disk_free_bytes" => disk_free: Level, "Free space on the file system of the artifacts";
     "artifact_cache_partial_files" => partial_files: Level, "Unfinished downloads on disk";
     "artifact_cache_log_lines_dropped_total" => log_lines_dropped: Counter, "Log lines dropped because standard output was too slow";

@@ -9,12 +9,12 @@ use artifact_cache_layers::{
     semantics::target_uri::TargetUri,
     sigv4::Payload,
 };
-use http::{HeaderValue, Request, Uri, header::HOST};
+use http::{HeaderValue, Method, Request, Uri, header::HOST};
 
 use super::{Dialer, Guard, InvalidUpstream, Reason, Roots, Shared, UpstreamFailure, connector};
 use crate::{
     config::{s3::S3, upstream::Upstream},
-    s3::{Endpoint, Endpoints, Operation},
+    s3::{Endpoint, Endpoints, Operation, head::Head},
 };
 
 /// Where a request goes.
@@ -176,6 +176,10 @@ impl Shared {
         request.headers_mut().insert(HOST, host);
         *request.uri_mut() = there.address.clone();
         if let Some(signing) = &there.signing {
+            if reads_object(&request) {
+                let fields = Head::request_fields();
+                request.headers_mut().extend(fields);
+            }
             let (payload, region) = (signing.payload, signing.region.as_deref());
             let signed = signing
                 .endpoint
@@ -184,6 +188,12 @@ impl Shared {
         }
         Ok(request)
     }
+}
+
+/// Whether an object itself is asked for, which then comes with its checksums.
+fn reads_object(request: &Request<Body>) -> bool {
+    let is_read = [Method::GET, Method::HEAD].contains(request.method());
+    is_read && request.uri().query().is_none()
 }
 
 fn host(address: &Uri) -> Result<HeaderValue, BoxError> {

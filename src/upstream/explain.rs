@@ -1,4 +1,5 @@
-//! What a store says in the body of an error: read here, while the response is still at hand.
+//! What a store says of an object, or in the body of an error: read here, while the response is still at
+//! hand.
 
 use artifact_cache_layers::{body::Body, extensions::Explained};
 use bytes::BytesMut;
@@ -6,15 +7,18 @@ use http::{Response, header};
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
 
-use crate::s3::Refusal;
+use crate::s3::{Refusal, head::Check};
 
 /// The most that is read of an error.
 const MOST: usize = 16 << 10;
 
-/// The response with the store's [`Refusal`] beside it, and without its body, where it is an error.
-pub(super) async fn explained(response: Response<Body>, deadline: Instant) -> Response<Body> {
+/// The response with what the whole object is checked against beside it; or where it is an error, with the
+/// store's [`Refusal`] and without its body.
+pub(super) async fn explained(mut response: Response<Body>, deadline: Instant) -> Response<Body> {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
+        let check = Check::of_whole(response.headers());
+        response.extensions_mut().insert(check);
         return response;
     }
     let (mut head, body) = response.into_parts();

@@ -2,6 +2,7 @@
 
 mod leases;
 mod local;
+mod objects;
 mod remote;
 mod requests;
 

@@ -4,6 +4,7 @@
 mod credentials;
 mod library;
 mod multipart;
+mod through;
 
 use std::{
     fs,

@@ -1,7 +1,9 @@
 //! `s3://` through the cache: the same stores, pins, ranges and errors as any origin, and signatures that
 //! a store of somebody else's making accepts.
 
+mod checksums;
 mod refusals;
+mod ways;
 
 use crate::{
     fetch::{assert_served, fetch_pinned, wrong_pin},

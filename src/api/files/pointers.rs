@@ -18,7 +18,7 @@ use crate::{
         timestamp::rfc3339,
     },
     artifact::file::PointerName,
-    catalog::{Change, FileChange},
+    catalog::FileChange,
     error::Error,
 };
 
@@ -90,13 +90,7 @@ impl Files {
     ) -> Result<Response<Body>, BoxError> {
         let document = json::read(body, json::MAX_JSON).await?;
         let file = pointed_to(&document)?;
-        let change = Change::Point {
-            name: name.clone(),
-            file,
-            force,
-        };
-        let written = self.store.catalog().write(change).await?;
-        if written.file == Some(FileChange::Absent) {
+        if self.store.point(name, file, force).await? == FileChange::Absent {
             let message = format!("file {file} does not exist; force=1 points to it all the same");
             return Err(Error::Conflict { message }.into());
         }
@@ -105,12 +99,7 @@ impl Files {
     }
 
     async fn remove_pointer(&self, name: &PointerName) -> Result<Response<Body>, BoxError> {
-        let written = self
-            .store
-            .catalog()
-            .write(Change::Unpoint(name.clone()))
-            .await?;
-        let is_absent = written.file == Some(FileChange::Absent);
+        let is_absent = self.store.unpoint(name).await? == FileChange::Absent;
         if is_absent && self.config.load().files.delete_strict_404 {
             return Err(Error::PointerNotFound.into());
         }

@@ -94,9 +94,8 @@ impl Audit<'_, '_> {
 
     fn order(&mut self, key: &[u8], _: &[u8]) -> bool {
         let id = key.last_chunk().copied().map(u64::from_be_bytes);
-        Ok(self
-            .known(id)
-            .is_some_and(|model| keys::orders(&model).iter().any(|order| order == key)))
+        self.known(id)
+            .is_some_and(|model| keys::orders(&model).iter().any(|order| order == key))
     }
 
     fn name(&mut self, key: &[u8], value: &[u8]) -> bool {

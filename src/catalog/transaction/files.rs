@@ -42,6 +42,7 @@ impl Transaction<'_> {
         }
         self.counters.blobs += 1;
         self.counters.size_bytes += size_bytes;
+        self.enqueue(digest, size_bytes)?;
         self.put_blob(
             digest,
             &BlobRecord {

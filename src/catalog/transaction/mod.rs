@@ -1,7 +1,9 @@
 //! [`Transaction`]: one write transaction. What a change means is in the files below: `store`,
-//! `remove`, `reindex`; each keeps the derived tables and the totals in step with the responses.
+//! `remove`, `rank`, `evict`, `reindex`; each keeps the derived tables and the totals in step with the responses.
 
+mod evict;
 mod files;
+mod rank;
 mod registry;
 mod reindex;
 mod reindex_registry;
@@ -20,6 +22,7 @@ use super::{
     codec::{self, Counters},
     environment::{Environment, Tables},
     hits::Tally,
+    ranks::{QUEUES_KEY, QueueSums},
     read::COUNTERS_KEY,
     set::ResponseSet,
 };
@@ -32,6 +35,9 @@ pub(super) struct Transaction<'e> {
     pub(super) tables: Tables,
     pub(super) txn: RwTxn<'e>,
     counters: Counters,
+    queues: QueueSums,
+    /// What the blob of this change takes on disk, when somebody looked.
+    allocated: Option<u64>,
     now: SystemTime,
 }
 
@@ -41,6 +47,8 @@ impl<'e> Transaction<'e> {
         Ok(Self {
             tables: environment.tables,
             counters: environment.tables.counters(&txn)?,
+            queues: environment.tables.queue_sums(&txn)?,
+            allocated: None,
             txn,
             now,
         })
@@ -76,10 +84,21 @@ impl<'e> Transaction<'e> {
             Change::PutToken(token) => self.put_token(token),
             Change::RemoveToken { id } => self.remove_token(id),
             Change::UseTokens { uses } => self.use_tokens(uses),
+            Change::OnDisk { allocated, change } => self.on_disk(*allocated, change),
+            Change::Evict { steps, reason } => self.evict(steps, reason),
+            Change::Pin { of, note } => self.pin(of, note),
+            Change::Unpin(of) => self.unpin(of),
             Change::Reindex => self.reindex(),
             Change::Registry(order) => self.registry(order),
             Change::ImportModel(model, events) => self.import_model(model, events),
         }
+    }
+
+    fn on_disk(&mut self, allocated: u64, change: &Change) -> Result<Written> {
+        self.allocated = Some(allocated);
+        let written = self.apply(change);
+        self.allocated = None;
+        written
     }
 
     /// Adds buffered hits; those of artifacts that are gone are dropped.
@@ -99,14 +118,21 @@ impl<'e> Transaction<'e> {
         Ok(())
     }
 
-    /// Makes everything durable and visible at once. A transaction that changed nothing costs nothing.
-    pub(super) fn commit(mut self) -> Result<()> {
+    /// Makes everything durable and visible at once; what all blobs take on disk then. A transaction
+    /// that changed nothing costs nothing.
+    pub(super) fn commit(mut self) -> Result<u64> {
         if self.tables.counters(&self.txn)? != self.counters {
             let bytes = codec::encode(&self.counters);
             let meta = self.tables.meta;
             meta.put_record(&mut self.txn, COUNTERS_KEY, bytes)?;
         }
-        Ok(self.txn.commit()?)
+        if self.tables.queue_sums(&self.txn)? != self.queues {
+            let bytes = codec::encode(&self.queues);
+            let meta = self.tables.meta;
+            meta.put_record(&mut self.txn, QUEUES_KEY, bytes)?;
+        }
+        self.txn.commit()?;
+        Ok(self.queues.allocated())
     }
 
     fn set(&self, key: &CacheKey) -> Result<Option<ResponseSet>> {

@@ -47,8 +47,7 @@ impl Transaction<'_> {
         Ok(Written {
             artifact: Some(set.id),
             released,
-            model: None,
-            file: None,
+            ..Written::default()
         })
     }
 
@@ -70,10 +69,8 @@ impl Transaction<'_> {
         }
         self.release(digest)?;
         Ok(Written {
-            artifact: None,
             released: vec![*digest],
-            model: None,
-            file: None,
+            ..Written::default()
         })
     }
 
@@ -127,6 +124,7 @@ impl Transaction<'_> {
             *size = size.saturating_sub(blob.size_bytes);
             self.tables.blobs.delete(&mut self.txn, digest.as_bytes())?;
         }
+        self.dequeue(digest)?;
         let since = codec::encode(&nanoseconds(self.now));
         let removable = self.tables.removable;
         removable.put_record(&mut self.txn, digest.as_bytes(), since)
@@ -150,6 +148,7 @@ impl Transaction<'_> {
         for digest in digests {
             let removable = self.tables.removable;
             removable.delete(&mut self.txn, digest.as_bytes())?;
+            self.unrank(digest)?;
         }
         Ok(Written::default())
     }

@@ -82,8 +82,7 @@ impl Transaction<'_> {
         Ok(Written {
             artifact: Some(set.id),
             released,
-            model: None,
-            file: None,
+            ..Written::default()
         })
     }
 
@@ -98,6 +97,7 @@ impl Transaction<'_> {
         if known.is_none() {
             self.counters.blobs += 1;
             self.counters.size_bytes += size_bytes;
+            self.enqueue(digest, size_bytes)?;
         }
         let bytes = codec::encode_blob(&BlobRecord {
             size_bytes,

@@ -1,8 +1,13 @@
 //! Where the keys of a store come from when the configuration has none.
 
+mod answer;
 mod chain;
+mod process;
+mod profile;
 mod remote;
-mod shared;
+mod sections;
+mod sso;
+mod sts;
 
 use std::sync::Arc;
 

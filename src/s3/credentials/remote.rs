@@ -1,22 +1,18 @@
-//! Services that give out temporary keys: the token service, the container's and the instance's.
+//! [`Remote`]: services of this machine that give out temporary keys, the container's and the instance's.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use artifact_cache_layers::{
     body::{Body, BoxError},
     extensions::{Delivery, Mode, Target},
     sigv4::Credentials,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use http_body_util::{BodyExt as _, Limited};
-use serde_json::Value;
 use tower::ServiceExt as _;
 
-use super::{Environment, variable};
-use crate::s3::{
-    client::{Exchange, parameter},
-    xml,
-};
+use super::{Environment, answer::of_json, variable};
+use crate::{clock::Clock, s3::client::Exchange};
 
 /// The most that is read of an answer.
 const MOST: usize = 64 << 10;
@@ -24,61 +20,49 @@ const MOST: usize = 64 << 10;
 const INSTANCE: Duration = Duration::from_secs(2);
 const CONTAINER_HOST: &str = "http://169.254.170.2";
 const INSTANCE_HOST: &str = "http://169.254.169.254";
+/// Hosts that get the container's token without TLS: this machine and the two services of clusters.
+const NEAR: [&str; 5] = [
+    "localhost",
+    "[::1]",
+    "169.254.170.2",
+    "169.254.170.23",
+    "[fd00:ec2::23]",
+];
 
 /// Asks services for keys.
 pub(super) struct Remote {
     exchange: Exchange,
-    environment: Environment,
-    region: String,
+    pub(super) environment: Environment,
+    pub(super) region: String,
+    pub(super) clock: Clock,
 }
 
 impl Remote {
-    pub(super) fn new(exchange: Exchange, environment: Environment, region: &str) -> Self {
+    pub(super) fn new(
+        exchange: Exchange,
+        environment: Environment,
+        region: &str,
+        clock: Clock,
+    ) -> Self {
         Self {
             exchange,
             environment,
             region: region.to_owned(),
+            clock,
         }
     }
 
-    fn variable(&self, name: &str) -> Option<&str> {
+    pub(super) fn variable(&self, name: &str) -> Option<&str> {
         variable(&self.environment, name)
-    }
-
-    /// A role for the identity that a cluster gave this process.
-    pub(super) async fn web_identity(&self) -> Result<Option<Credentials>, BoxError> {
-        let file = self.variable("AWS_WEB_IDENTITY_TOKEN_FILE");
-        let (Some(file), Some(role)) = (file, self.variable("AWS_ROLE_ARN")) else {
-            return Ok(None);
-        };
-        let token = read(file).await?;
-        let session = self
-            .variable("AWS_ROLE_SESSION_NAME")
-            .unwrap_or("artifact-cache");
-        let form = format!(
-            "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn={}&RoleSessionName={}&WebIdentityToken={}",
-            parameter(role),
-            parameter(session),
-            parameter(token.trim()),
-        );
-        let aws = format!("https://sts.{}.amazonaws.com/", self.region);
-        let service = self.variable("AWS_ENDPOINT_URL_STS").unwrap_or(&aws);
-        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
-        let fields = HeaderMap::from_iter([(header::CONTENT_TYPE, kind)]);
-        let text = self.ask(Method::POST, service, fields, form).await?;
-        let element = |name: &str| xml::text(&text, name);
-        keys(&element, "SessionToken").map(Some)
     }
 
     /// The keys of the container that this process runs in.
     pub(super) async fn container(&self) -> Result<Option<Credentials>, BoxError> {
         let relative = self.variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
-        let service = match (
-            relative,
-            self.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI"),
-        ) {
-            (Some(path), _) => format!("{CONTAINER_HOST}{path}"),
-            (None, Some(uri)) => uri.to_owned(),
+        let full = self.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+        let service = match (relative, full) {
+            (Some(path), _) => format!("{CONTAINER_HOST}{path}").parse()?,
+            (None, Some(uri)) => near(uri)?,
             (None, None) => return Ok(None),
         };
         let token = match self.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {
@@ -91,9 +75,7 @@ impl Remote {
         if let Some(token) = token {
             fields.insert(header::AUTHORIZATION, token.parse()?);
         }
-        let text = self
-            .ask(Method::GET, &service, fields, String::new())
-            .await?;
+        let text = self.ask(Method::GET, service, fields).await?;
         of_json(&text).map(Some)
     }
 
@@ -109,13 +91,8 @@ impl Remote {
             HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds"),
             HeaderValue::from_static("300"),
         );
-        let uri = format!("{host}/latest/api/token");
-        let token = self.ask(
-            Method::PUT,
-            &uri,
-            HeaderMap::from_iter([life]),
-            String::new(),
-        );
+        let uri = format!("{host}/latest/api/token").parse()?;
+        let token = self.ask(Method::PUT, uri, HeaderMap::from_iter([life]));
         // Most machines are no instances.
         let Ok(Ok(token)) = tokio::time::timeout(INSTANCE, token).await else {
             return Ok(None);
@@ -125,24 +102,25 @@ impl Remote {
         let fields = HeaderMap::from_iter([(name, token)]);
         let roles = format!("{host}/latest/meta-data/iam/security-credentials/");
         let role = self
-            .ask(Method::GET, &roles, fields.clone(), String::new())
+            .ask(Method::GET, roles.parse()?, fields.clone())
             .await?;
         let role = role.lines().next().unwrap_or_default().trim();
-        let uri = format!("{roles}{role}");
-        let text = self.ask(Method::GET, &uri, fields, String::new()).await?;
+        let uri = format!("{roles}{role}").parse()?;
+        let text = self.ask(Method::GET, uri, fields).await?;
         of_json(&text).map(Some)
     }
 
-    async fn ask(
-        &self,
-        method: Method,
-        uri: &str,
-        fields: HeaderMap,
-        body: String,
-    ) -> Result<String, BoxError> {
-        let mut request = Request::new(Body::from(body));
+    async fn ask(&self, method: Method, uri: Uri, fields: HeaderMap) -> Result<String, BoxError> {
+        let mut request = Request::new(Body::empty());
         *request.method_mut() = method;
+        *request.uri_mut() = uri;
         *request.headers_mut() = fields;
+        self.send(request).await
+    }
+
+    /// Sends a request to its URI; the text of the answer, which must be a success.
+    pub(super) async fn send(&self, mut request: Request<Body>) -> Result<String, BoxError> {
+        let uri = request.uri().to_string();
         request.extensions_mut().insert(Target {
             uri: uri.parse()?,
             mode: Mode::Internal,
@@ -160,64 +138,40 @@ impl Remote {
     }
 }
 
-async fn read(file: &str) -> Result<String, BoxError> {
+/// A token is told to a service over TLS or at an address that nobody else has.
+fn near(uri: &str) -> Result<Uri, BoxError> {
+    let uri: Uri = uri.parse()?;
+    let host = uri.host().unwrap_or_default();
+    let is_loopback = host.starts_with("127.") && host.parse::<std::net::Ipv4Addr>().is_ok();
+    if uri.scheme_str() == Some("https") || is_loopback || NEAR.contains(&host) {
+        return Ok(uri);
+    }
+    Err(format!("`{host}` is no host to ask for the keys of a container without TLS").into())
+}
+
+/// The text of a file.
+pub(super) async fn read(file: &str) -> Result<String, BoxError> {
     let path = file.to_owned();
     let text = tokio::task::spawn_blocking(move || std::fs::read_to_string(path)).await?;
     text.map_err(|error| format!("cannot read {file}: {error}").into())
 }
 
-fn of_json(text: &str) -> Result<Credentials, BoxError> {
-    let object: Value = serde_json::from_str(text)?;
-    let member = |name: &str| object[name].as_str().map(str::to_owned);
-    keys(&member, "Token")
-}
-
-fn keys(member: &dyn Fn(&str) -> Option<String>, token: &str) -> Result<Credentials, BoxError> {
-    let must = |name: &str| member(name).ok_or_else(|| format!("an answer without {name}"));
-    let keys = Credentials::new(&must("AccessKeyId")?, &must("SecretAccessKey")?);
-    let mut keys = match member(token) {
-        Some(token) => keys.with_session_token(&token),
-        None => keys,
-    };
-    let expires = must("Expiration")?;
-    let time = time(&expires).ok_or_else(|| format!("`{expires}` is no time"))?;
-    keys.expires = Some(time);
-    Ok(keys)
-}
-
-/// A time of RFC 3339 in UTC; what stands behind the seconds is left out.
-fn time(text: &str) -> Option<SystemTime> {
-    let number = |from: usize, to: usize| text.get(from..to)?.parse::<u64>().ok();
-    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
-    let seconds = number(11, 13)? * 3600 + number(14, 16)? * 60 + number(17, 19)?;
-    // Years begin in March, so that the leap day is the last of its year.
-    let (year, month) = match month {
-        1..=2 => (year.checked_sub(1)?, month + 9),
-        3..=12 => (year, month - 3),
-        _ => return None,
-    };
-    let days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day;
-    let days = days.checked_sub(719_469)?;
-    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(days * 86_400 + seconds))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::timestamp::Timestamp;
 
     #[test]
-    fn times_are_read_as_they_are_written() {
-        for text in [
-            "1970-01-01T00:00:00Z",
-            "2024-02-29T23:59:59Z",
-            "2026-11-21T14:35:07Z",
-            "2100-03-01T00:00:00Z",
+    fn the_keys_of_a_container_are_asked_for_nearby_or_over_tls() {
+        for (uri, is_near) in [
+            ("http://127.0.0.1:80/k", true),
+            ("http://[::1]/k", true),
+            ("http://169.254.170.23/v1/credentials", true),
+            ("https://keys.example.com/k", true),
+            ("http://keys.example.com/k", false),
+            ("http://127.example.com/k", false),
+            ("http://169.254.169.254/k", false),
         ] {
-            assert_eq!(Timestamp(time(text).unwrap()).to_string(), text);
-        }
-        for text in ["", "tomorrow", "2026-13-01T00:00:00Z", "2026-11-21"] {
-            assert_eq!(time(text), None, "{text}");
+            assert_eq!(near(uri).is_ok(), is_near, "{uri}");
         }
     }
 }

@@ -39,6 +39,7 @@ pub fn fsck(store: &Committer, options: Options) -> Result<Report> {
     check.temporaries()?;
     if options.repair || options.rebuild {
         store.blobs().compact_journal()?;
+        store.blobs().compact_pointers()?;
     }
     check.report.repaired = options.repair;
     Ok(check.report)
@@ -69,7 +70,21 @@ impl Check<'_> {
             self.recover(additions)?;
         }
         self.recover_uploads(&found)?;
+        self.recover_pointers()?;
         self.recover_journal(wanted)
+    }
+
+    /// Takes in pointers that the catalog does not know, whose files it does.
+    fn recover_pointers(&mut self) -> Result<()> {
+        for (name, file) in self.store.blobs().noted_pointers()? {
+            let catalog = self.store.catalog();
+            if catalog.pointer(&name)?.is_none() && catalog.file(&file)?.is_some() {
+                let force = false;
+                catalog.write_blocking(Change::Point { name, file, force })?;
+                self.report.recovered += 1;
+            }
+        }
+        Ok(())
     }
 
     /// Takes in the uploaded files by the records beside their blobs.

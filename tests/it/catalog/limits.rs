@@ -58,7 +58,7 @@ fn check_full(catalog: &Catalog, stored: u32) {
 fn a_full_map_loses_nothing_and_is_told_from_other_errors() {
     let directory = tempfile::tempdir().expect("directory");
     let options = CatalogOptions {
-        map_size_bytes: 1 << 20,
+        map_size_bytes: 2 << 20,
         ..CatalogOptions::default()
     };
     let catalog = Catalog::open(directory.path(), &options, Clock::system()).expect("catalog");

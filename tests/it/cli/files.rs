@@ -41,7 +41,10 @@ fn out(output: &Output) -> String {
 }
 
 fn guarded() -> Cache {
-    Cache::setup().environment("API_UPLOAD_KEYS", "k").start()
+    Cache::setup()
+        .environment("API_UPLOAD_KEYS", "k")
+        .environment("ARTIFACT_CACHE__FILES__PROTECT_POINTED", "true")
+        .start()
 }
 
 fn text(path: &Path) -> &str {

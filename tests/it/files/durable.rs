@@ -5,6 +5,7 @@ use std::{fs, process::Command};
 use super::{form, stored, upload};
 use crate::support::{
     cache::{Cache, program},
+    client::Request,
     eventually,
     origin::Content,
 };
@@ -85,7 +86,7 @@ fn files_are_sound_for_fsck_and_come_back_when_the_catalog_is_lost() {
     let id = upload(&cache, &content);
     let gone = upload(&cache, &Content::literal("removed again"));
     let path = format!("/files/{gone}");
-    let delete = crate::support::client::Request::new("DELETE", &path);
+    let delete = Request::new("DELETE", &path);
     assert_eq!(cache.exchange(&delete).status(), 204);
     let info = cache.get(&format!("/files/{id}/info")).json();
     cache.terminate();
@@ -103,6 +104,42 @@ fn files_are_sound_for_fsck_and_come_back_when_the_catalog_is_lost() {
         404,
         "still private"
     );
+}
+
+#[test]
+fn pointers_come_back_when_the_catalog_is_lost() {
+    let mut cache = Cache::start();
+    let [one, two] = ["one", "two"].map(|text| upload(&cache, &Content::literal(text)));
+    let set = |path: &str, id: &str| {
+        let body = format!("{{\"storage\": \"data-bank\", \"file_id\": \"{id}\"}}");
+        let response = cache.exchange(&Request::new("PUT", path).body(body));
+        assert_eq!(response.status(), 200, "{}", response.text());
+    };
+    set("/runs/kept/artifact", &one);
+    set("/runs/kept/artifact", &two);
+    set("/tokenizers/t-%C3%BC/artifact", &one);
+    set("/runs/removed/artifact", &one);
+    let removed = cache.exchange(&Request::new("DELETE", "/runs/removed/artifact"));
+    assert_eq!(removed.status(), 204);
+    let gone = upload(&cache, &Content::literal("gone"));
+    set("/runs/dangling/artifact", &gone);
+    let path = format!("/files/{gone}");
+    assert_eq!(cache.exchange(&Request::new("DELETE", &path)).status(), 204);
+    cache.kill9();
+    fs::remove_dir_all(cache.data().join("catalog")).unwrap();
+    let (code, report) = fsck(&cache, &["--rebuild", "--repair"]);
+    assert_eq!(code, 0, "{report}");
+    cache.restart();
+    let leads = |path: &str| cache.get(path).json()["file_id"].clone();
+    assert_eq!(leads("/runs/kept/artifact"), *two);
+    assert_eq!(leads("/tokenizers/t-%C3%BC/artifact"), *one);
+    for path in ["/runs/removed/artifact", "/runs/dangling/artifact"] {
+        assert_eq!(cache.get(path).status(), 404, "{path}");
+    }
+    // The blobs are held by their files again, and fsck finds nothing strange.
+    cache.terminate();
+    let (code, report) = fsck(&cache, &["--rehash"]);
+    assert_eq!(code, 0, "{report}");
 }
 
 #[test]

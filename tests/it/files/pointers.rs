@@ -128,8 +128,22 @@ fn names_that_are_paths_are_refused() {
 }
 
 #[test]
-fn a_file_that_a_pointer_leads_to_is_removed_only_on_purpose() {
+fn a_file_that_a_pointer_leads_to_is_removed_as_its_client_says() {
     let cache = Cache::start();
+    let id = upload(&cache, &Content::literal("bytes"));
+    put(&cache, "/runs/r/artifact", &pointer(&id));
+    assert_eq!(delete(&cache, &format!("/files/{id}")).status(), 204);
+    assert_eq!(cache.get(&format!("/files/{id}")).status(), 404);
+    assert_eq!(cache.get("/runs/r/artifact").json()["file_id"], *id);
+    upload(&cache, &Content::literal("bytes"));
+    assert_eq!(cache.get(&format!("/files/{id}")).text(), "bytes");
+}
+
+#[test]
+fn a_pointed_file_that_is_protected_is_removed_only_on_purpose() {
+    let cache = Cache::setup()
+        .environment("ARTIFACT_CACHE__FILES__PROTECT_POINTED", "true")
+        .start();
     let (old, new) = (Content::literal("old"), Content::literal("new"));
     let (old, new) = (upload(&cache, &old), upload(&cache, &new));
     put(&cache, "/runs/r/artifact", &pointer(&old));

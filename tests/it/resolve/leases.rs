@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-fn remove_everything(cache: &Cache) {
+pub(super) fn remove_everything(cache: &Cache) {
     let items = cache.get("/api/artifacts").json()["items"].clone();
     for item in items.as_array().unwrap() {
         let path = format!("/api/artifacts/{}", item["id"]);
@@ -22,7 +22,7 @@ fn remove_everything(cache: &Cache) {
 }
 
 /// The blob's own name goes after a minute of grace; here somebody else is faster.
-fn unlink_blobs(cache: &Cache) {
+pub(super) fn unlink_blobs(cache: &Cache) {
     for blob in blobs(cache) {
         fs::remove_file(blob).unwrap();
     }

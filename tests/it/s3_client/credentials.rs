@@ -1,12 +1,15 @@
 //! Keys of a store from wherever a machine has them, found by the program itself and good for signatures.
 
-use std::fs;
+mod profiles;
+mod renewal;
+
+use std::{collections::BTreeMap, fs};
 
 use serde_json::json;
 
 use crate::support::{
     cache::{Cache, Setup},
-    origin::{Content, Origin, Reply},
+    origin::{Content, Origin, Received, Reply},
     s3::{ACCESS_KEY, SECRET_KEY, Store},
 };
 
@@ -27,6 +30,21 @@ fn keys(expiration: &str) -> Content {
         "AccessKeyId": ACCESS_KEY, "SecretAccessKey": SECRET_KEY, "Expiration": expiration,
     });
     Content::literal(keys.to_string())
+}
+
+/// What the token service answers with to `action`.
+fn role_keys(action: &str, session_token: &str) -> Content {
+    Content::literal(format!(
+        "<{action}Response><{action}Result><Credentials><AccessKeyId>{ACCESS_KEY}</AccessKeyId>\
+         <SecretAccessKey>{SECRET_KEY}</SecretAccessKey><SessionToken>{session_token}</SessionToken>\
+         <Expiration>{LATER}</Expiration></Credentials></{action}Result></{action}Response>"
+    ))
+}
+
+/// The fields of a form that was sent.
+fn form(request: &Received) -> BTreeMap<String, String> {
+    let pairs = url::form_urlencoded::parse(&request.body);
+    pairs.into_owned().collect()
 }
 
 const LATER: &str = "2100-01-01T00:00:00Z";
@@ -81,6 +99,10 @@ fn a_container_has_keys_which_are_asked_for_once() {
         }
     });
     assert_eq!(service.hits("/keys"), 1);
+    let token = service.requests()[0]
+        .value("authorization")
+        .map(str::to_owned);
+    assert_eq!(token.as_deref(), Some("token of the pod"));
 }
 
 #[test]
@@ -107,18 +129,20 @@ fn an_instance_has_keys_behind_a_token() {
         .environment("AWS_EC2_METADATA_SERVICE_ENDPOINT", &service.url("/"))
         .start();
     assert_eq!(cache.fetch("s3://models/a").text(), "bytes");
-    assert_eq!(service.hits("/latest/api/token"), 1);
+    let asked = service.requests();
+    let life = asked[0].value("x-aws-ec2-metadata-token-ttl-seconds");
+    assert_eq!((asked[0].method.as_str(), life), ("PUT", Some("300")));
+    for request in &asked[1..] {
+        assert_eq!(request.value("x-aws-ec2-metadata-token"), Some("t0ken"));
+    }
+    assert_eq!(asked.len(), 3);
 }
 
 #[test]
 fn a_web_identity_is_exchanged_for_keys() {
     let (store, service) = (store(), Origin::start());
-    let answer = format!(
-        "<AssumeRoleWithWebIdentityResponse><Credentials><AccessKeyId>{ACCESS_KEY}</AccessKeyId>\
-         <SecretAccessKey>{SECRET_KEY}</SecretAccessKey><Expiration>{LATER}</Expiration>\
-         </Credentials></AssumeRoleWithWebIdentityResponse>"
-    );
-    service.route("/", Reply::ok(Content::literal(answer)));
+    let answer = role_keys("AssumeRoleWithWebIdentity", "t");
+    service.route("/", Reply::ok(answer));
     let directory = tempfile::tempdir().unwrap();
     let token = directory.path().join("token");
     fs::write(&token, "header.claims.signature").unwrap();
@@ -128,6 +152,13 @@ fn a_web_identity_is_exchanged_for_keys() {
         .environment("AWS_ENDPOINT_URL_STS", &service.url("/"))
         .start();
     assert_eq!(cache.fetch("s3://models/a").text(), "bytes");
+    let asked = &service.requests()[0];
+    let form = form(asked);
+    assert_eq!(asked.method, "POST");
+    assert_eq!(form["Action"], "AssumeRoleWithWebIdentity");
+    assert_eq!(form["RoleArn"], "arn:aws:iam::1:role/r");
+    assert_eq!(form["WebIdentityToken"], "header.claims.signature");
+    assert_eq!(asked.value("authorization"), None);
 }
 
 #[test]

@@ -15,6 +15,9 @@ use s3s::{auth::SimpleAuth, host::SingleDomain, service::S3ServiceBuilder};
 use s3s_fs::FileSystem;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, runtime::Runtime};
+use tokio_rustls::TlsAcceptor;
+
+use super::origin::Authority;
 
 pub(crate) const ACCESS_KEY: &str = "AKTESTTESTTEST";
 pub(crate) const SECRET_KEY: &str = "a secret/of+the=tests";
@@ -29,10 +32,20 @@ pub(crate) struct Store {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<String>>>,
     runtime: Option<Runtime>,
+    authority: Option<Authority>,
 }
 
 impl Store {
     pub(crate) fn start() -> Self {
+        Self::with_authority(None)
+    }
+
+    /// A store that speaks https, with a certificate for its address by an authority of its own.
+    pub(crate) fn start_tls() -> Self {
+        Self::with_authority(Some(Authority::new()))
+    }
+
+    fn with_authority(authority: Option<Authority>) -> Self {
         let directory = TempDir::new().unwrap();
         fs::create_dir(directory.path().join(BUCKET)).unwrap();
         let mut store = Self {
@@ -40,6 +53,7 @@ impl Store {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             requests: Arc::default(),
             runtime: None,
+            authority,
         };
         store.listen();
         store
@@ -53,6 +67,8 @@ impl Store {
         self.address = listener.local_addr().unwrap();
         let service = service(self.directory.path());
         let requests = self.requests.clone();
+        let tls = self.authority.as_ref().map(Authority::server);
+        let tls = tls.map(TlsAcceptor::from);
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (service, requests) = (service.clone(), requests.clone());
@@ -61,7 +77,18 @@ impl Store {
                     requests.lock().unwrap().push(line);
                     hyper::service::Service::call(&service, request)
                 });
-                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), served));
+                let http = http1::Builder::new();
+                match tls.clone() {
+                    Some(tls) => drop(tokio::spawn(async move {
+                        // Who does not trust the certificate ends here.
+                        if let Ok(stream) = tls.accept(stream).await {
+                            drop(http.serve_connection(TokioIo::new(stream), served).await);
+                        }
+                    })),
+                    None => drop(tokio::spawn(
+                        http.serve_connection(TokioIo::new(stream), served),
+                    )),
+                }
             }
         });
         self.runtime = Some(runtime);
@@ -82,7 +109,15 @@ impl Store {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        match self.authority {
+            Some(_) => format!("https://{}", self.address),
+            None => format!("http://{}", self.address),
+        }
+    }
+
+    /// The authority of a store that speaks https.
+    pub(crate) fn authority(&self) -> &Authority {
+        self.authority.as_ref().expect("a store started with TLS")
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -128,7 +163,11 @@ impl Store {
 
     /// The same with these keys and further settings in YAML's flow style.
     pub(crate) fn settings_with(&self, access_key: &str, secret_key: &str, more: &str) -> String {
-        let url = self.url();
+        Self::settings_at(&self.url(), access_key, secret_key, more)
+    }
+
+    /// The same for a way to the store.
+    pub(crate) fn settings_at(url: &str, access_key: &str, secret_key: &str, more: &str) -> String {
         format!(
             "s3: {{endpoints: {{default: {{url: '{url}', access_key: '{access_key}', secret_key: '{secret_key}', {more}}}}}}}\n"
         )

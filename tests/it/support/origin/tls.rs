@@ -38,7 +38,7 @@ impl Authority {
     }
 
     /// The settings of a server for `localhost` and 127.0.0.1.
-    pub(super) fn server(&self) -> Arc<ServerConfig> {
+    pub(crate) fn server(&self) -> Arc<ServerConfig> {
         let (chain, key) = self.leaf();
         Self::showing(chain, key)
     }

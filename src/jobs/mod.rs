@@ -1,0 +1,3 @@
+//! What runs beside the requests and works through the whole store.
+
+pub mod evict;
