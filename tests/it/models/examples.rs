@@ -74,14 +74,12 @@ fn the_documented_examples_run_as_they_stand() {
 }
 
 #[test]
-fn the_documented_path_of_the_database_is_where_the_registry_lies() {
-    let directory = tempfile::tempdir().unwrap();
-    let database = directory.path().join("registry.db");
-    let mut cache = keyed()
-        .environment("CAIA_REGISTRY_DB_PATH", database.to_str().unwrap())
-        .start();
-    let model = register(&cache, "m", "1", &Value::Null);
-    assert!(database.join("data.mdb").is_file());
-    cache.restart();
-    assert_eq!(accepted(&get(&cache, &path(&model, ""))), model);
+fn the_documented_path_of_the_database_is_where_the_catalog_lies() {
+    let shown = crate::support::cache::program()
+        .env("CAIA_REGISTRY_DB_PATH", "/srv/registry.db")
+        .args(["config", "show", "--json"])
+        .output()
+        .unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.contains("/srv/registry.db"), "{shown}");
 }

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::support::{
     cache::program,
-    origin::Content,
+    eventually,
+    origin::{Content, Origin, Reply},
     s3::{ACCESS_KEY, BUCKET, SECRET_KEY, Store},
 };
 
@@ -42,8 +43,14 @@ fn registered(output: &Output) -> Value {
 }
 
 fn with_store(store: &Store) -> Cache {
-    let config = format!("{}registry: {{warm_on_promote: true}}\n", store.settings());
-    keyed().allow_cidrs(&[]).config(&config).start()
+    let (store, rest) = (
+        store.settings(),
+        "registry: {warm_on_promote: true}\nstorage: {max_bytes: 16MiB}\n",
+    );
+    keyed()
+        .allow_cidrs(&["127.0.0.0/8"])
+        .config(&format!("{store}{rest}"))
+        .start()
 }
 
 #[test]
@@ -75,6 +82,34 @@ fn from_a_training_to_a_verified_path() {
     assert!(std::fs::read(local).unwrap() == content.bytes());
     get(&cache, "/production/m/artifact").assert_is(&content);
     assert_eq!(event_types(&cache, &model), ["promote", "eval", "create"]);
+
+    press(&cache);
+    assert!(std::fs::read(local).unwrap() == content.bytes());
+    assert_kept(&cache, &store, &content);
+}
+
+/// The version in production is there without anybody being asked for it.
+#[track_caller]
+fn assert_kept(cache: &Cache, store: &Store, content: &Content) {
+    let asked = store.count("GET");
+    let response = get(cache, "/production/m/artifact");
+    response.assert_is(content);
+    assert_eq!(response.value("x-cache-status"), Some("HIT"));
+    assert_eq!(store.count("GET"), asked);
+}
+
+/// Fetches so much else, and that twice, that most of it must go again.
+fn press(cache: &Cache) {
+    let origin = Origin::start();
+    for seed in 0..30 {
+        let (other, file) = (Content::seeded(100 + seed, 2 << 20), format!("/{seed}"));
+        origin.route(&file, Reply::ok(other.clone()));
+        for _ in 0..2 {
+            cache.fetch(&origin.url(&file)).assert_is(&other);
+        }
+    }
+    let evicted = || cache.metric("artifact_cache_evicted_total");
+    eventually("others made room", || evicted() > 10.0);
 }
 
 #[test]

@@ -38,10 +38,8 @@ fn a_vacuum_gives_room_back_and_keeps_everything() {
     assert!(output.status.success(), "{output:?}");
     let sizes: Value = serde_json::from_slice(&output.stdout).unwrap();
     let size = |key: &str| sizes[key].as_u64().unwrap();
-    assert!(
-        size("size_bytes_after") < size("size_bytes_before") / 2,
-        "{sizes}"
-    );
+    let (before, after) = (size("size_bytes_before"), size("size_bytes_after"));
+    assert!(after + 400_000 < before, "{sizes}");
     cache.restart();
     assert_eq!(accepted(&get(&cache, "/production/kept")), kept);
     assert_eq!(
