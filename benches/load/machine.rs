@@ -47,10 +47,20 @@ pub(super) fn on_server_core<T>(work: impl FnOnce() -> io::Result<T>) -> io::Res
 
 /// User and system time of a process, its ended threads included.
 pub(super) fn cpu_time(pid: u32) -> io::Result<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    times(&format!("/proc/{pid}/stat"), 11)
+}
+
+/// User and system time of the children that this process has waited for.
+pub(super) fn cpu_time_of_children() -> io::Result<Duration> {
+    times("/proc/self/stat", 13)
+}
+
+/// The sum of two fields of ticks.
+fn times(stat: &str, skipped: usize) -> io::Result<Duration> {
+    let stat = fs::read_to_string(stat)?;
     let ticks: Option<u64> = (|| {
         // What follows the name in parentheses is numbers, from field 3 on.
-        let mut fields = stat[stat.rfind(')')? + 2..].split(' ').skip(11);
+        let mut fields = stat[stat.rfind(')')? + 2..].split(' ').skip(skipped);
         let user: u64 = fields.next()?.parse().ok()?;
         Some(user + fields.next()?.parse::<u64>().ok()?)
     })();

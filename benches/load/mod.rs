@@ -1,6 +1,11 @@
 //! Arguments, and the order of things: workload by workload, door by door, server beside server, turn by turn.
 
-use std::{fs, io, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::Parser;
 use tokio::task::LocalSet;
@@ -14,6 +19,7 @@ mod report;
 mod run;
 mod scenario;
 mod server;
+mod stores;
 mod tls;
 
 use origin::Origin;
@@ -21,6 +27,7 @@ use report::{Measured, Outcome};
 use run::Turn;
 use scenario::{Scenario, scenarios};
 use server::{Door, Kind, Place, Server};
+use stores::Store;
 
 /// Measures the cache under load, and nginx beside it.
 #[derive(Debug, Parser)]
@@ -112,6 +119,7 @@ fn measure(arguments: &Arguments) -> io::Result<()> {
     machine::pin(machine::LOAD_CORE)?;
     artifact_cache::server::raise_descriptor_limit()?;
     let origin = Origin::start()?;
+    let store = Store::start(&arguments.data)?;
     let place = Place {
         cache_binary: &arguments.cache_binary,
         cache_flags: &arguments.cache_flag,
@@ -119,6 +127,7 @@ fn measure(arguments: &Arguments) -> io::Result<()> {
         nginx_nopush: arguments.nginx_nopush,
         data: &arguments.data,
         origin: origin.address,
+        store: store.address,
     };
     print_setting(arguments, &place);
     let kinds = kinds(arguments, &place);
@@ -131,21 +140,28 @@ fn measure(arguments: &Arguments) -> io::Result<()> {
     let mut outcomes = Vec::new();
     for scenario in chosen(arguments)? {
         for door in doors(arguments, scenario) {
-            // nginx tunnels for nobody.
-            let can = |kind: &Kind| door != Door::Tunnel || *kind == Kind::Ours;
+            // nginx tunnels for nobody, takes no uploads and signs nothing.
+            let is_any = door != Door::Tunnel && !scenario.work.is_of_ours();
+            let can = |kind: &Kind| is_any || *kind == Kind::Ours;
             let kinds: Vec<_> = kinds.iter().copied().filter(can).collect();
-            let side_by_side = compare(scenario, door, &kinds, (arguments, &place, &origin));
+            let side_by_side =
+                compare(scenario, door, &kinds, (arguments, &place, &origin, &store));
             let outcome = LocalSet::new().block_on(&runtime, side_by_side)?;
             println!("{}", outcome.table());
             outcomes.push(outcome.json());
         }
     }
-    if let Some(file) = &arguments.json {
-        let machine = machine::description();
-        let all = serde_json::json!({ "machine": machine, "outcomes": outcomes });
-        fs::write(file, serde_json::to_vec_pretty(&all)?)?;
-    }
-    Ok(())
+    keep(arguments.json.as_deref(), &outcomes)
+}
+
+/// Everything, turn by turn, where somebody wants it.
+fn keep(file: Option<&Path>, outcomes: &[serde_json::Value]) -> io::Result<()> {
+    let Some(file) = file else {
+        return Ok(());
+    };
+    let machine = machine::description();
+    let all = serde_json::json!({ "machine": machine, "outcomes": outcomes });
+    fs::write(file, serde_json::to_vec_pretty(&all)?)
 }
 
 /// Runs the servers turn by turn, so that what changes on the machine changes for all of them.
@@ -153,7 +169,7 @@ async fn compare(
     scenario: Scenario,
     door: Door,
     kinds: &[Kind],
-    (arguments, place, origin): (&Arguments, &Place<'_>, &Origin),
+    (arguments, place, origin, store): (&Arguments, &Place<'_>, &Origin, &Store),
 ) -> io::Result<Outcome> {
     let servers: io::Result<Vec<_>> = kinds
         .iter()
@@ -162,6 +178,7 @@ async fn compare(
     let servers = servers?;
     let turn = |server, number, arrivals| Turn {
         origin,
+        store,
         server,
         door,
         number,

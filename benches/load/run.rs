@@ -13,11 +13,13 @@ use super::{
     report::{Figure, LOAD_SHARE, SERVER_SHARE},
     scenario::Work,
     server::{Door, Server},
+    stores::{self, Store},
 };
 
 /// How a turn is run.
 pub(super) struct Turn<'a> {
     pub(super) origin: &'a Origin,
+    pub(super) store: &'a Store,
     pub(super) server: &'a Server,
     pub(super) door: Door,
     /// Of this run; makes new objects new.
@@ -74,6 +76,8 @@ impl Turn<'_> {
                 rate,
             } => self.herd(clients, size, rate).await,
             Work::Idle { connections } => self.idle(connections).await,
+            Work::Upload { size } => self.upload(size).await,
+            Work::Object { size } => self.object(size).await,
         }
     }
 
@@ -170,6 +174,62 @@ impl Turn<'_> {
         // What was written must not disturb the next turn.
         rustix::fs::sync();
         Ok(figures)
+    }
+
+    /// A file that was not there before, digest and fsync included.
+    async fn upload(&self, size: u64) -> io::Result<Vec<Figure>> {
+        let (address, seed) = (self.server.address_of(self.door), self.number as u64);
+        let (before, start) = (self.server.cpu_time()?, Instant::now());
+        let upload = move || stores::upload(address, seed, size);
+        tokio::task::spawn_blocking(upload).await??;
+        let figures = self.transfer(size, start.elapsed(), before);
+        rustix::fs::sync();
+        figures
+    }
+
+    /// An object through the cache, and by other clients straight from the store.
+    async fn object(&self, size: u64) -> io::Result<Vec<Figure>> {
+        let name = format!("object-{}", self.number);
+        self.store.place(&name, size)?;
+        rustix::fs::sync();
+        let bucket = stores::BUCKET;
+        let target = format!("/fetch?url=s3%3A%2F%2F{bucket}%2F{name}&mode=stream");
+        let request = format!("GET {target} HTTP/1.1\r\nHost: cache\r\n\r\n");
+        let requests = self.requests(vec![request.into_bytes()], (200, size));
+        let before = self.server.cpu_time()?;
+        let done = each_once(&requests, 1).await?;
+        let mut figures = self.transfer(size, done.took, before)?;
+        for client in ["curl", "aws"] {
+            if let Some((took, cpu)) = self.store.beside(client, &name)? {
+                let [wall, per_gb] = match client {
+                    "curl" => [
+                        "curl from the store, wall time",
+                        "curl from the store, CPU per GB",
+                    ],
+                    _ => ["aws s3 cp, wall time", "aws s3 cp, CPU per GB"],
+                };
+                figures.push(Figure::new(wall, "s", took.as_secs_f64()));
+                figures.push(Figure::new(
+                    per_gb,
+                    "s",
+                    cpu.as_secs_f64() * 1e9 / count(size),
+                ));
+            }
+        }
+        self.store.remove(&name)?;
+        rustix::fs::sync();
+        Ok(figures)
+    }
+
+    fn transfer(&self, size: u64, took: Duration, before: Duration) -> io::Result<Vec<Figure>> {
+        let cpu = self.server.cpu_since(before)?;
+        let bytes = count(size);
+        Ok(vec![
+            Figure::new("wall time", "s", took.as_secs_f64()),
+            Figure::new("throughput", "GB/s", bytes / 1e9 / took.as_secs_f64()),
+            Figure::new("CPU per GB", "s", cpu.as_secs_f64() * 1e9 / bytes),
+            self.memory()?,
+        ])
     }
 
     async fn herd(&self, clients: usize, size: u64, rate: u64) -> io::Result<Vec<Figure>> {

@@ -30,6 +30,10 @@ pub(super) enum Work {
         size: u64,
         connections: usize,
     },
+    /// A new file is uploaded.
+    Upload { size: u64 },
+    /// A new object of an object store is asked for.
+    Object { size: u64 },
     /// Connections that are opened and say nothing.
     Idle { connections: usize },
     /// So many clients ask at once for one new object that the origin sends at a set rate.
@@ -38,6 +42,13 @@ pub(super) enum Work {
         size: u64,
         rate: u64,
     },
+}
+
+impl Work {
+    /// Whether nothing but the cache does this.
+    pub(super) const fn is_of_ours(self) -> bool {
+        matches!(self, Self::Upload { .. } | Self::Object { .. })
+    }
 }
 
 const KIB: u64 = 1 << 10;
@@ -78,6 +89,8 @@ pub(super) fn scenarios(quick: bool) -> Vec<Scenario> {
             large_object(large, 4, None),
             Some(Door::Tunnel),
         ),
+        ("upload", Work::Upload { size: large }, Some(Door::Fetch)),
+        ("s3-get", Work::Object { size: large }, Some(Door::Fetch)),
     ];
     let all = any.into_iter().chain(of_one_door);
     all.map(|(name, work, door)| Scenario { name, work, door })

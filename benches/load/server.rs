@@ -19,7 +19,7 @@ use super::{
     machine::{children, cpu_time, forget_peak, on_server_core, peak_resident},
     nginx,
     origin::Object,
-    tls,
+    stores, tls,
 };
 
 /// How long a server may take to start.
@@ -56,6 +56,8 @@ pub(super) struct Place<'a> {
     /// Where data directories are made.
     pub(super) data: &'a Path,
     pub(super) origin: SocketAddr,
+    /// The object store.
+    pub(super) store: SocketAddr,
 }
 
 /// A running server on fresh data.
@@ -236,6 +238,12 @@ fn ours(place: &Place<'_>, address: SocketAddr, tls_address: SocketAddr, data: &
             "ARTIFACT_CACHE__SERVER__LISTENERS",
             format!("[https://{tls_address}]"),
         )
+        .env(
+            "ARTIFACT_S3_ENDPOINT_URL",
+            format!("http://{}", place.store),
+        )
+        .env("AWS_ACCESS_KEY_ID", stores::ACCESS_KEY)
+        .env("AWS_SECRET_ACCESS_KEY", stores::SECRET_KEY)
         .env("ARTIFACT_CACHE__SERVER__MAX_CONNECTIONS", "20000")
         .env(
             "ARTIFACT_CACHE__TLS__CERTIFICATE",

@@ -94,6 +94,7 @@ impl Backend for Memory {
             allow_local_paths: false,
             s3_endpoint_url: None,
             not_ready: self.not_ready,
+            is_full_for_uploads: false,
         }
     }
 

@@ -26,6 +26,8 @@ pub struct Health {
     pub s3_endpoint_url: Option<String>,
     /// Why no new work should be sent here, if so.
     pub not_ready: Option<NotReady>,
+    /// Whether uploads are refused because less space is free than they have to leave.
+    pub is_full_for_uploads: bool,
 }
 
 /// Why a cache that runs should get no new work.
@@ -34,9 +36,9 @@ pub enum NotReady {
     /// Less space is free than the configuration wants to keep free.
     #[serde(rename = "low disk")]
     DiskLow,
-    /// The catalog takes no writes.
+    /// The directories of the store take no files.
     #[serde(rename = "storage not writable")]
-    CatalogNotWritable,
+    NotWritable,
     /// The cache is shutting down.
     #[serde(rename = "draining")]
     Draining,
@@ -117,13 +119,15 @@ pub(super) fn alive() -> Result<Response<Body>, ApiError> {
     answer::json(StatusCode::OK, &Status { status: "ok" })
 }
 
-/// Whether new work should be sent here.
-pub(super) fn ready(health: &Health) -> Result<Response<Body>, ApiError> {
-    let (code, status) = match health.not_ready {
+/// Whether new work should be sent here. Where all work is files, their bound of free space counts too.
+pub(super) fn ready(health: &Health, profile: Profile) -> Result<Response<Body>, ApiError> {
+    let is_full = profile == Profile::DataBank && health.is_full_for_uploads;
+    let full = is_full.then_some(NotReady::DiskLow);
+    let reason = health.not_ready.or(full);
+    let (code, status) = match reason {
         None => (StatusCode::OK, "ready"),
         Some(_) => (StatusCode::SERVICE_UNAVAILABLE, "degraded"),
     };
-    let reason = health.not_ready;
     answer::json(code, &Readiness { status, reason })
 }
 
@@ -161,7 +165,7 @@ mod tests {
 
         for (reason, text) in [
             (NotReady::DiskLow, "low disk"),
-            (NotReady::CatalogNotWritable, "storage not writable"),
+            (NotReady::NotWritable, "storage not writable"),
             (NotReady::Draining, "draining"),
         ] {
             memory.not_ready = Some(reason);

@@ -167,7 +167,7 @@ impl<B: Backend> Api<B> {
             Route::Index => index::show(),
             Route::Health => health::health(&backend.health(), profile),
             Route::Alive => health::alive(),
-            Route::Ready => health::ready(&backend.health()),
+            Route::Ready => health::ready(&backend.health(), profile),
             Route::Setup => Ok(setup::show(request)),
             Route::Docs => Ok(openapi::page()),
             Route::Stats => {

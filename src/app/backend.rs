@@ -39,6 +39,8 @@ impl Backend for App {
         let free = self.store.blobs().free_bytes().unwrap_or(0);
         let not_ready = if self.stop.is_cancelled() {
             Some(NotReady::Draining)
+        } else if !self.store.blobs().is_writable() {
+            Some(NotReady::NotWritable)
         } else if free < self.config().storage.min_free_bytes.0 {
             Some(NotReady::DiskLow)
         } else {
@@ -51,6 +53,7 @@ impl Backend for App {
             allow_local_paths: self.config().resolve.allow_local_paths,
             s3_endpoint_url: self.config().s3.url().map(str::to_owned),
             not_ready,
+            is_full_for_uploads: free < self.config().files.min_free_bytes.0,
         }
     }
 

@@ -227,6 +227,16 @@ impl BlobStore {
         self.0.memory.remove(digest);
     }
 
+    /// Whether files can be made and named, as far as the system tells without making one.
+    pub fn is_writable(&self) -> bool {
+        use rustix::fs::{Access, access};
+        let may = Access::WRITE_OK | Access::EXEC_OK;
+        let directories = [&self.0.root, &self.0.temporary];
+        directories
+            .iter()
+            .all(|path| access(path.as_path(), may).is_ok())
+    }
+
     /// Bytes that an unprivileged process may still write on the store's file system.
     pub fn free_bytes(&self) -> io::Result<u64> {
         let status = rustix::fs::statvfs(&self.0.temporary)?;

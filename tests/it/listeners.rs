@@ -130,6 +130,27 @@ fn the_data_bank_listener_has_files_and_pointers() {
 }
 
 #[test]
+fn the_data_bank_is_degraded_when_it_takes_no_files() {
+    let settings = "files: {min_free_bytes: 1000000TiB}\n";
+    let cache = cache_with("data-bank", settings);
+    let ready = get(&cache, "data-bank", "/readyz");
+    assert_eq!(ready.status(), 503);
+    assert_eq!(
+        ready.json(),
+        json!({"status": "degraded", "reason": "low disk"})
+    );
+    assert_eq!(cache.get("/readyz").status(), 200, "downloads go on");
+    std::fs::remove_dir(cache.data().join("tmp")).unwrap();
+    for ready in [get(&cache, "data-bank", "/readyz"), cache.get("/readyz")] {
+        assert_eq!(ready.status(), 503);
+        assert_eq!(
+            ready.json(),
+            json!({"status": "degraded", "reason": "storage not writable"})
+        );
+    }
+}
+
+#[test]
 fn a_part_is_no_proxy_and_no_tunnel() {
     let (origin, cache) = (Origin::start(), cache_with("metrics", ""));
     origin.route("/a", Reply::ok(Content::literal("bytes")));

@@ -1,9 +1,12 @@
 //! `ArtifactsStore` and `ObjectClient`, as a program uses them.
 
-use std::{fs, sync::Arc};
+use std::{fs, process::Command, sync::Arc};
 
 use artifact_cache::{
-    artifacts_store::{ArtifactsStore, Settings, StorageError},
+    artifacts_store::{
+        ArtifactsStore, Settings, StorageError, download_if_exists, get_store, storage_available,
+        upload_file,
+    },
     clock::Clock,
     config::{s3::Addressing, secret::Secret, upstream::Upstream},
     s3::{Endpoint, Endpoints, ObjectClient, ObjectError, Operation},
@@ -98,6 +101,54 @@ async fn the_store_of_the_document_works_as_it_is_written() {
     assert_eq!(fs::read(&copy).unwrap(), b"engine");
     assert!(store.delete("engines/a.trt").await);
     assert!(!store.exists("engines/a.trt").await);
+}
+
+/// Runs this test again in a process that has the document's variables: the functions read no others.
+#[test]
+fn the_documents_functions_ask_the_store_of_the_environment() {
+    const NAME: &str =
+        "s3_client::library::the_documents_functions_ask_the_store_of_the_environment";
+    if std::env::var_os("ARTIFACTS_ENDPOINT").is_some() {
+        return the_documents_examples();
+    }
+    assert!(!storage_available() && !get_store().is_available());
+    assert!(!download_if_exists("engines/a.trt", "/dev/null/a"));
+    let refused = upload_file("key", "/etc/hostname", &[]);
+    assert!(matches!(refused, Err(StorageError::Credentials(_))));
+    let store = Store::start();
+    fs::create_dir(store.directory().join("screenalytics-artifacts")).unwrap();
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", NAME])
+        .env("ARTIFACTS_ENDPOINT", store.url())
+        .env("ARTIFACTS_ACCESS_KEY", ACCESS_KEY)
+        .env("ARTIFACTS_SECRET_KEY", SECRET_KEY)
+        .env("ARTIFACTS_USE_SSL", "false")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{said}"
+    );
+    assert_eq!(store.count("PUT"), 1);
+}
+
+fn the_documents_examples() {
+    let directory = tempfile::tempdir().unwrap();
+    let (file, copy) = (directory.path().join("f"), directory.path().join("c"));
+    fs::write(&file, "model").unwrap();
+    assert!(storage_available() && get_store().is_available());
+    assert!(!download_if_exists("models/my_model.onnx", &copy));
+    let metadata = [("version", "1.0"), ("precision", "fp16")];
+    upload_file("models/my_model.onnx", &file, &metadata).unwrap();
+    assert!(download_if_exists("models/my_model.onnx", &copy));
+    assert!(download_if_exists(
+        "s3://screenalytics-artifacts/models/my_model.onnx",
+        &copy
+    ));
+    assert_eq!(fs::read(copy).unwrap(), b"model");
+    let missing = upload_file("key", "/path/to/file", &[]);
+    assert!(matches!(missing, Err(StorageError::FileNotFound(_))));
 }
 
 #[tokio::test]

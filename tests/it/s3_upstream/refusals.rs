@@ -5,6 +5,7 @@ use crate::{
     fetch::{assert_error, assert_nothing_stored},
     support::{
         cache::Cache,
+        origin::{Content, Origin, Reply},
         s3::{ACCESS_KEY, SECRET_KEY, Store},
     },
 };
@@ -82,4 +83,35 @@ fn the_forward_proxy_knows_no_objects() {
     let cache = setup(&store.settings()).start();
     assert_eq!(cache.proxy_get("s3://models/a", &[]).status(), 400);
     assert!(store.requests().is_empty());
+}
+
+#[test]
+fn a_wrong_region_and_a_wrong_clock_are_told_with_what_to_do() {
+    for (status, body, words) in [
+        (
+            400,
+            "<Error><Code>AuthorizationHeaderMalformed</Code><Message>wrong region</Message><Region>eu-west-1</Region></Error>",
+            [
+                "AuthorizationHeaderMalformed",
+                "the region of the bucket is eu-west-1",
+            ],
+        ),
+        (
+            403,
+            "<Error><Code>RequestTimeTooSkewed</Code><Message>too far</Message></Error>",
+            ["RequestTimeTooSkewed", "clock"],
+        ),
+    ] {
+        let origin = Origin::start();
+        let mut reply = Reply::ok(Content::literal(body));
+        reply = reply.saying_status(status);
+        origin.route("/models/a", reply);
+        let settings = Store::settings_at(&origin.url("/"), ACCESS_KEY, SECRET_KEY, "");
+        let cache = setup(&settings).start();
+        let error = assert_error(&cache.fetch("s3://models/a"), 502, "upstream_error");
+        assert_eq!(error["status_code"], status);
+        let reason = error["reason"].as_str().unwrap();
+        assert!(words.iter().all(|word| reason.contains(word)), "{reason}");
+        assert_nothing_stored(&cache);
+    }
 }

@@ -108,6 +108,12 @@ impl Reply {
         }
     }
 
+    /// The same with another status.
+    pub(crate) fn saying_status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
     /// A redirect to `location`, absolute or relative.
     pub(crate) fn redirect(status: u16, location: &str) -> Self {
         Self::status(status).field("Location", location)
