@@ -114,7 +114,7 @@ fn list(catalog: &Catalog, filter: &ModelFilter) -> usize {
 }
 
 /// The filters whose pages are measured, each made from the number of the read.
-type Filters = [(&'static str, fn(u64) -> ModelFilter); 5];
+type Filters = [(&'static str, fn(u64) -> ModelFilter); 9];
 
 const FILTERS: Filters = [
     ("list, newest 50", |_| ModelFilter::default()),
@@ -129,6 +129,23 @@ const FILTERS: Filters = [
     }),
     ("filter by tag", |number| ModelFilter {
         tag: Some(format!("team-{}", number % 50)),
+        ..ModelFilter::default()
+    }),
+    ("filter by name", |number| ModelFilter {
+        name: Some(format!("model-{}", number % NAMES)),
+        ..ModelFilter::default()
+    }),
+    ("filter by run", |number| ModelFilter {
+        run_id: Some(format!("run-{}", number % 200)),
+        ..ModelFilter::default()
+    }),
+    ("filter by tag and status", |number| ModelFilter {
+        tag: Some(format!("team-{}", number % 50)),
+        stage: Some(Stage::Staging),
+        ..ModelFilter::default()
+    }),
+    ("text that many have", |_| ModelFilter {
+        contains: Some("Weekly".into()),
         ..ModelFilter::default()
     }),
     ("filter by name and status", |number| ModelFilter {

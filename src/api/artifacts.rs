@@ -2,6 +2,7 @@
 
 use artifact_cache_layers::body::{Body, BoxError};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -15,8 +16,10 @@ use crate::artifact::{Artifact, Filter};
 /// How many artifacts one step of counting reads.
 const COUNT_STEP: usize = 1000;
 
-#[derive(Serialize)]
-struct Page<'a> {
+/// A page of artifacts.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Artifacts")]
+pub(super) struct Page<'a> {
     items: Vec<Record<'a>>,
     next_cursor: Option<&'a str>,
 }

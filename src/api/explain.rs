@@ -2,13 +2,14 @@
 
 use artifact_cache_layers::{body::Body, semantics::target_uri::TargetUri};
 use http::{Response, StatusCode, request::Parts};
+use schemars::JsonSchema;
 use serde::Serialize;
 use url::form_urlencoded;
 
 use super::{ApiError, Backend, answer};
 
 /// What the cache makes of a URL.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Explanation {
     /// What it is stored under: the URL, without its signature when it is presigned.
     pub url: String,
@@ -34,7 +35,7 @@ pub struct Explanation {
 }
 
 /// One stored response.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct StoredVariant {
     /// Status of the response.
     pub status: u16,

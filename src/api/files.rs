@@ -1,6 +1,7 @@
 //! `/files`: uploads, which are private, and the pointers of runs and tokenizers to them. No other door
 //! gives these bytes out.
 
+mod describe;
 mod digests;
 mod keys;
 mod multipart;
@@ -19,9 +20,13 @@ use artifact_cache_layers::{
     digest::Sha256,
 };
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header, request::Parts};
+use schemars::JsonSchema;
 use serde::Serialize;
 use tower::Layer;
 
+pub(super) use self::describe::operations;
+#[cfg(test)]
+pub(super) use self::route::known;
 use self::{
     keys::Scope,
     route::Route,
@@ -53,7 +58,8 @@ pub struct Files {
 }
 
 /// What a client is told of a file.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "File")]
 struct Info {
     file_id: String,
     size: u64,

@@ -7,6 +7,7 @@ use std::{
 
 use artifact_cache_layers::body::Body;
 use http::{Response, StatusCode};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{ApiError, answer, timestamp::rfc3339};
@@ -30,7 +31,7 @@ pub struct Health {
 }
 
 /// Why a cache that runs should get no new work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub enum NotReady {
     /// Less space is free than the configuration wants to keep free.
     #[serde(rename = "low disk")]
@@ -43,8 +44,10 @@ pub enum NotReady {
     Draining,
 }
 
-#[derive(Serialize)]
-struct Report {
+/// State and version.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Health")]
+pub(super) struct Report {
     status: &'static str,
     timestamp: String,
     version: &'static str,
@@ -62,13 +65,16 @@ struct OfResolve<'a> {
     s3_endpoint_url: Option<&'a str>,
 }
 
-#[derive(Serialize)]
-struct Status {
+/// A word.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Alive")]
+pub(super) struct Status {
     status: &'static str,
 }
 
-#[derive(Serialize)]
-struct Readiness {
+/// Whether work should be sent here.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Readiness {
     status: &'static str,
     reason: Option<NotReady>,
 }

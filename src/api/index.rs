@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use artifact_cache_layers::body::Body;
 use http::{Response, StatusCode};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{ApiError, answer};
@@ -66,15 +67,16 @@ const ROUTES: [(&str, &str); 23] = [
         "/models",
         "the registry of models; with a key, see /openapi.json",
     ),
-    ("/openapi.json", "the registry described by OpenAPI 3.1"),
+    ("/docs", "every route described; /openapi.json for programs"),
     ("/health", "state and version"),
     ("/healthz", "alive"),
     ("/readyz", "ready for work"),
     ("/metrics", "metrics as text"),
 ];
 
-#[derive(Serialize)]
-struct Index {
+/// What there is.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Index {
     service: &'static str,
     version: &'static str,
     proxy: &'static str,

@@ -5,6 +5,7 @@
 mod answer;
 mod artifacts;
 pub mod cas;
+mod describe;
 mod error;
 mod explain;
 mod export;
@@ -17,6 +18,7 @@ pub mod internal;
 mod json;
 pub mod manage;
 pub mod models;
+mod openapi;
 pub mod part;
 mod percent;
 mod query;
@@ -26,6 +28,7 @@ pub mod routed;
 mod routes;
 mod setup;
 mod stats;
+mod template;
 mod timestamp;
 pub mod tokens;
 
@@ -167,6 +170,7 @@ impl<B: Backend> Api<B> {
             Route::Alive => health::alive(),
             Route::Ready => health::ready(&backend.health(), profile),
             Route::Setup => Ok(setup::show(request)),
+            Route::Docs => Ok(openapi::page()),
             Route::Stats => {
                 backend.settle().await;
                 stats::show(backend)

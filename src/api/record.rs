@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::timestamp::rfc3339;
 use crate::artifact::{Artifact, Version};
 
 /// One artifact as the API shows it. Sizes are bytes, digests lower case hex.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Artifact")]
 pub(super) struct Record<'a> {
     id: u64,
     source_url: &'a str,
@@ -23,7 +25,8 @@ pub(super) struct Record<'a> {
     versions: Vec<VersionRecord>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Version")]
 struct VersionRecord {
     sha256: String,
     size_bytes: u64,

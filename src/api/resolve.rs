@@ -19,14 +19,20 @@ use artifact_cache_layers::{
     semantics::target_uri::TargetUri,
 };
 use http::{Method, Request, Response, StatusCode};
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 use tower::Layer;
 
-use self::{location::Location, request::Wanted, turns::Turns};
+use self::{
+    location::Location,
+    request::{Document, Wanted},
+    turns::Turns,
+};
 use super::{
     answer,
     internal::Internal,
     json,
+    openapi::Operation,
     routed::{Routed, Routes},
 };
 use crate::{
@@ -36,6 +42,7 @@ use crate::{
 };
 
 pub(super) const PATH: &str = "/resolve";
+const METHODS: &str = "POST";
 
 /// Answers `POST /resolve` and leaves every other path to the service inside.
 #[derive(Clone)]
@@ -51,7 +58,7 @@ pub struct Resolver {
 }
 
 /// What a client is told of an artifact.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Resolved {
     artifact_uri: String,
     local_path: PathBuf,
@@ -59,6 +66,20 @@ struct Resolved {
     size_bytes: u64,
     /// False exactly when bytes were downloaded for this answer.
     cached: bool,
+}
+
+/// The route with its methods.
+#[cfg(test)]
+pub(super) fn known() -> impl Iterator<Item = (&'static str, &'static str)> {
+    [(PATH, METHODS)].into_iter()
+}
+
+/// The route as the description of the API has it.
+pub(super) fn operations(generator: &mut SchemaGenerator) -> Vec<Operation> {
+    let resolved = generator.subschema_for::<Resolved>().to_value();
+    let wanted = generator.subschema_for::<Document>().to_value();
+    let about = "A URI becomes a verified path on this machine";
+    vec![Operation::new(PATH, "post", about, &resolved).with_body(&wanted)]
 }
 
 impl ResolveLayer {
@@ -77,7 +98,7 @@ impl ResolveLayer {
 impl Resolver {
     async fn respond(self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
         if request.method() != Method::POST {
-            return Err(Error::MethodNotAllowed { allow: "POST" }.into());
+            return Err(Error::MethodNotAllowed { allow: METHODS }.into());
         }
         let document = json::read(request.into_body(), json::MAX_JSON).await?;
         let wanted = Wanted::parse(&document)?;

@@ -1,5 +1,7 @@
 //! Which path is which route, and which methods it has.
 
+use super::template::{captures, first};
+
 /// A local route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route<'a> {
@@ -8,6 +10,7 @@ pub(super) enum Route<'a> {
     Alive,
     Ready,
     Setup,
+    Docs,
     Stats,
     Artifacts,
     /// One artifact, with the text that stands for its number.
@@ -27,20 +30,35 @@ impl Route<'_> {
     }
 }
 
+type Make = for<'a> fn(&[&'a str]) -> Option<Route<'a>>;
+
+/// Every route, by the template of its path.
+const TABLE: [(&str, Make); 15] = [
+    ("/", |_| Some(Route::Index)),
+    ("/health", |_| Some(Route::Health)),
+    ("/healthz", |_| Some(Route::Alive)),
+    ("/readyz", |_| Some(Route::Ready)),
+    ("/setup", |_| Some(Route::Setup)),
+    ("/docs", |_| Some(Route::Docs)),
+    ("/metrics", |_| Some(Route::Metrics)),
+    ("/api/stats", |_| Some(Route::Stats)),
+    ("/api/v1/stats", |_| Some(Route::Stats)),
+    ("/api/explain", |_| Some(Route::Explain)),
+    ("/api/v1/explain", |_| Some(Route::Explain)),
+    ("/api/artifacts", |_| Some(Route::Artifacts)),
+    ("/api/v1/artifacts", |_| Some(Route::Artifacts)),
+    ("/api/artifacts/{id}", |found| {
+        Some(Route::Artifact(first(found)?))
+    }),
+    ("/api/v1/artifacts/{id}", |found| {
+        Some(Route::Artifact(first(found)?))
+    }),
+];
+
 /// The route of a path; paths are exact, without a trailing slash.
 pub(super) fn route(path: &str) -> Option<Route<'_>> {
-    Some(match path {
-        "/" => Route::Index,
-        "/health" => Route::Health,
-        "/healthz" => Route::Alive,
-        "/readyz" => Route::Ready,
-        "/setup" => Route::Setup,
-        "/metrics" => Route::Metrics,
-        "/api/stats" | "/api/v1/stats" => Route::Stats,
-        "/api/explain" | "/api/v1/explain" => Route::Explain,
-        "/api/artifacts" | "/api/v1/artifacts" => Route::Artifacts,
-        _ => Route::Artifact(artifact_id(path)?),
-    })
+    let mut routes = TABLE.iter();
+    routes.find_map(|(template, make)| make(&captures(template, path)?))
 }
 
 /// Whether a path is one of the local routes.
@@ -48,10 +66,13 @@ pub fn is_local(path: &str) -> bool {
     route(path).is_some()
 }
 
-fn artifact_id(path: &str) -> Option<&str> {
-    path.strip_prefix("/api/v1/artifacts/")
-        .or_else(|| path.strip_prefix("/api/artifacts/"))
-        .filter(|id| !id.is_empty() && !id.contains('/'))
+/// Every template with its methods; what has two spellings has one here.
+#[cfg(test)]
+pub(super) fn known() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let all = TABLE
+        .iter()
+        .filter(|(template, _)| !template.starts_with("/api/v1/"));
+    all.filter_map(|(template, _)| Some((*template, route(template)?.methods())))
 }
 
 #[cfg(test)]

@@ -2,13 +2,15 @@
 
 use artifact_cache_layers::body::Body;
 use http::{Response, StatusCode};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{ApiError, Backend, answer};
 use crate::artifact::Totals;
 
-#[derive(Serialize)]
-struct Statistics {
+/// Sums over the whole store.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Statistics {
     #[serde(flatten)]
     totals: Totals,
     /// What deduplication saves: the same bytes stored once for several URLs.

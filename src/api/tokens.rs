@@ -6,12 +6,15 @@ use std::time::Duration;
 use artifact_cache_layers::body::{Body, BoxError};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
-use serde::Deserialize;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
     ApiError, answer,
+    openapi::{Answer, Operation},
     routed::{Routed, Routes},
+    template::{captures, first},
     timestamp::rfc3339,
 };
 use crate::{
@@ -21,6 +24,9 @@ use crate::{
 };
 
 const PATH: &str = "/api/v1/tokens";
+const METHODS: &str = "GET, HEAD, POST";
+const ONE: &str = "/api/v1/tokens/{id}";
+const METHODS_OF_ONE: &str = "DELETE";
 /// Largest description of a token, in bytes.
 const MAX_BODY: usize = 64 << 10;
 
@@ -28,9 +34,36 @@ const MAX_BODY: usize = 64 << 10;
 #[derive(Clone)]
 pub struct Tokens(Gate);
 
-/// What a client wants to have.
-#[derive(Deserialize)]
+/// Every route with its methods.
+#[cfg(test)]
+pub(super) fn known() -> impl Iterator<Item = (&'static str, &'static str)> {
+    [(PATH, METHODS), (ONE, METHODS_OF_ONE)].into_iter()
+}
+
+/// The routes as the description of the API has them.
+pub(super) fn operations(generator: &mut SchemaGenerator) -> Vec<Operation> {
+    let listed = generator.subschema_for::<Listed>().to_value();
+    let created = generator.subschema_for::<Created>().to_value();
+    let wanted = generator.subschema_for::<Description>().to_value();
+    let created = Answer::Json(created);
+    vec![
+        Operation::new(PATH, "get", "Access tokens, without their secrets", &listed),
+        Operation::answering(PATH, "post", "Make an access token", "201", created)
+            .with_body(&wanted),
+        Operation::answering(
+            ONE,
+            "delete",
+            "Revoke an access token",
+            "204",
+            Answer::Nothing,
+        ),
+    ]
+}
+
+/// The access token that is wanted.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "CreateToken")]
 struct Description {
     #[serde(default)]
     name: String,
@@ -49,11 +82,9 @@ impl Tokens {
 
 /// The id in a path; empty for all of them, `None` for a path of somebody else.
 fn id_in(path: &str) -> Option<&str> {
-    match path.strip_prefix(PATH)? {
-        "" => Some(""),
-        rest => rest
-            .strip_prefix('/')
-            .filter(|id| !id.is_empty() && !id.contains('/')),
+    match path {
+        PATH => Some(""),
+        _ => first(&captures(ONE, path)?),
     }
 }
 
@@ -67,17 +98,15 @@ async fn respond(
         (&Method::HEAD, "") => Ok(answer::without_body(list(&gate)?)),
         (&Method::POST, "") => create(&gate, request.into_body()).await,
         (&Method::DELETE, id) if !id.is_empty() => revoke(&gate, id).await,
-        (_, "") => Err(ApiError::MethodNotAllowed("GET, HEAD, POST").into()),
-        _ => Err(ApiError::MethodNotAllowed("DELETE").into()),
+        (_, "") => Err(ApiError::MethodNotAllowed(METHODS).into()),
+        _ => Err(ApiError::MethodNotAllowed(METHODS_OF_ONE).into()),
     }
 }
 
 fn list(gate: &Gate) -> Result<Response<Body>, ApiError> {
-    let items: Vec<Value> = gate.keyring().list().iter().map(shown).collect();
-    answer::json(
-        StatusCode::OK,
-        &json!({"items": items, "next_cursor": null}),
-    )
+    let items = gate.keyring().list().iter().map(Token::of).collect();
+    let next_cursor = None;
+    answer::json(StatusCode::OK, &Listed { items, next_cursor })
 }
 
 async fn create(gate: &Gate, body: Body) -> Result<Response<Body>, BoxError> {
@@ -132,23 +161,59 @@ fn refused(error: NotKept) -> BoxError {
 
 /// A token that was just made, with its secret.
 pub fn created(minted: Minted, record: &TokenRecord) -> Value {
-    let mut value = shown(record);
-    value["token"] = minted.text.into();
-    value
+    let (shown, token) = (Token::of(record), minted.text);
+    json!(Created { shown, token })
 }
 
 /// What may be known of a token: everything but the secret and its digest.
 pub fn shown(token: &TokenRecord) -> Value {
-    json!({
-        "id": token.id,
-        "prefix": format!("ac_{}", token.id),
-        "name": token.name,
-        "scopes": token.scopes,
-        "targets": token.targets,
-        "created_at": rfc3339(token.created_at),
-        "expires_at": token.expires_at.map(rfc3339),
-        "last_used_at": token.last_used_at.map(rfc3339),
-    })
+    json!(Token::of(token))
+}
+
+/// An access token, without its secret.
+#[derive(Serialize, JsonSchema)]
+struct Token {
+    id: String,
+    /// The beginning of its text.
+    prefix: String,
+    name: String,
+    scopes: Vec<String>,
+    targets: Vec<String>,
+    created_at: String,
+    expires_at: Option<String>,
+    last_used_at: Option<String>,
+}
+
+/// An access token that was just made.
+#[derive(Serialize, JsonSchema)]
+struct Created {
+    #[serde(flatten)]
+    shown: Token,
+    /// Its text, which is never shown again.
+    token: String,
+}
+
+/// Every access token.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Tokens")]
+struct Listed {
+    items: Vec<Token>,
+    next_cursor: Option<String>,
+}
+
+impl Token {
+    fn of(token: &TokenRecord) -> Self {
+        Self {
+            id: token.id.clone(),
+            prefix: format!("ac_{}", token.id),
+            name: token.name.clone(),
+            scopes: token.scopes.clone(),
+            targets: token.targets.clone(),
+            created_at: rfc3339(token.created_at),
+            expires_at: token.expires_at.map(rfc3339),
+            last_used_at: token.last_used_at.map(rfc3339),
+        }
+    }
 }
 
 impl Routes for Tokens {

@@ -48,7 +48,7 @@ pub struct Version {
 }
 
 /// Sums over the whole store, kept up to date by every write.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Totals {
     /// Artifacts, one per URL.
     pub total_items: u64,

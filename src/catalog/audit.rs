@@ -66,6 +66,13 @@ pub enum Inconsistency {
         /// The artifact.
         id: u64,
     },
+    /// An entry of the registry of models that is missing, wrong, or of no model.
+    WrongEntry {
+        /// The LMDB database.
+        database: &'static str,
+        /// The entry's key.
+        key: Vec<u8>,
+    },
     /// The sums are not the sums.
     WrongTotals {
         /// As recorded.
@@ -129,6 +136,7 @@ impl Catalog {
         audit.each_row(tables.files, Auditor::file)?;
         audit.each_row(tables.blobs, Auditor::blob)?;
         audit.totals(self.totals()?);
+        super::models::audit::audit(self.environment(), &mut audit.found)?;
         Ok(Audit {
             inconsistencies: audit.found,
         })

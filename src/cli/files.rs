@@ -20,7 +20,7 @@ use bytes::Bytes;
 use clap::{Args, Subcommand};
 use http::{HeaderMap, HeaderValue, Method, header};
 use http_body::Frame;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::{
@@ -125,42 +125,48 @@ impl Files {
 impl Put {
     async fn run(&self, out: &mut Output) -> Result<(), Failure> {
         let client = self.remote.data_bank()?;
-        let failed = |source| Failure::File {
-            action: "read",
-            path: self.file.clone(),
-            source,
-        };
-        let mut file = File::open(&self.file).map_err(failed)?;
-        let length = file.metadata().map_err(failed)?.len();
-        let kind = HeaderValue::try_from(&self.content_type);
-        let kind = kind.map_err(|_| Failure::Usage("that is no media type".into()))?;
-        let fields = HeaderMap::from_iter([
-            (header::CONTENT_TYPE, kind),
-            (header::CONTENT_LENGTH, HeaderValue::from(length)),
-        ]);
-        let sent = Arc::new(AtomicU64::new(0));
-        let progress = sent.clone();
-        let body = produced(move |send| {
-            let mut left = length;
-            while left > 0 {
-                let wanted = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
-                let mut piece = vec![0; wanted];
-                file.read_exact(&mut piece)?;
-                left -= wanted as u64;
-                progress.store(length - left, Ordering::Relaxed);
-                if !send(piece.into()) {
-                    return Ok(());
-                }
-            }
-            Ok(())
-        });
-        let answer = client.upload((Method::POST, "/files"), fields, body, &sent);
-        let answer = answer.await?;
+        let answer = send(&client, &self.file, &self.content_type).await?;
         if self.remote.json {
             return out.json(&answer);
         }
         out.line(&printable(answer["file_id"].as_str().unwrap_or_default()))
     }
+}
+
+/// Uploads a file and returns what is known of it then.
+pub(super) async fn send(client: &Client, path: &Path, media_type: &str) -> Result<Value, Failure> {
+    let failed = |source| Failure::File {
+        action: "read",
+        path: path.to_owned(),
+        source,
+    };
+    let mut file = File::open(path).map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
+    let kind = HeaderValue::try_from(media_type);
+    let kind = kind.map_err(|_| Failure::Usage("that is no media type".into()))?;
+    let fields = HeaderMap::from_iter([
+        (header::CONTENT_TYPE, kind),
+        (header::CONTENT_LENGTH, HeaderValue::from(length)),
+    ]);
+    let sent = Arc::new(AtomicU64::new(0));
+    let progress = sent.clone();
+    let body = produced(move |send| {
+        let mut left = length;
+        while left > 0 {
+            let wanted = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+            let mut piece = vec![0; wanted];
+            file.read_exact(&mut piece)?;
+            left -= wanted as u64;
+            progress.store(length - left, Ordering::Relaxed);
+            if !send(piece.into()) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    });
+    client
+        .upload((Method::POST, "/files"), fields, body, &sent)
+        .await
 }
 
 impl Get {

@@ -15,6 +15,7 @@ mod get;
 mod head;
 mod local;
 mod ls;
+mod maintenance;
 mod model;
 mod output;
 mod partial;
@@ -109,6 +110,8 @@ enum Verb {
     Verify(verify::Verify),
     /// Compare catalog and files; repair or rebuild the catalog
     Fsck(fsck::Fsck),
+    /// Back the catalog up, and give unused room back
+    Maintenance(maintenance::Maintenance),
     /// Make, list and revoke access tokens
     #[command(subcommand)]
     Token(token::Token),
@@ -192,6 +195,7 @@ impl Cli {
             Some(Verb::S3(s3)) => wait(s3.run(out)),
             Some(Verb::Verify(verify)) => verify.run(settings, out),
             Some(Verb::Fsck(fsck)) => fsck.run(settings, out),
+            Some(Verb::Maintenance(maintenance)) => maintenance.run(settings, out),
             Some(Verb::Token(token)) => wait(token.run(settings, out)),
             Some(Verb::Env(env)) => env.run(settings, out),
             Some(Verb::Run(run)) => run.run(settings),
@@ -211,6 +215,7 @@ impl Verb {
             Self::Serve(_)
                 | Self::Verify(_)
                 | Self::Fsck(_)
+                | Self::Maintenance(_)
                 | Self::Token(_)
                 | Self::Env(_)
                 | Self::Run(_)
@@ -242,6 +247,7 @@ impl Verb {
             Self::S3(verb) => verb.is_json(),
             Self::Verify(verb) => verb.json,
             Self::Fsck(verb) => verb.json,
+            Self::Maintenance(verb) => verb.json,
             Self::Model(verb) => verb.is_json(),
             Self::Config(verb) => verb.is_json(),
             Self::Ca(verb) => verb.is_json(),

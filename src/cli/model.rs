@@ -6,6 +6,7 @@ mod export;
 mod ingest;
 mod look;
 mod place;
+mod upload;
 
 use clap::Subcommand;
 

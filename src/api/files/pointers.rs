@@ -6,6 +6,7 @@ use artifact_cache_layers::{
     digest::Sha256,
 };
 use http::{Method, Response, StatusCode, request::Parts};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -24,13 +25,25 @@ use crate::{
 /// The one place where files of pointers are.
 const STORAGE: &str = "data-bank";
 
-#[derive(Serialize)]
-struct Shown {
+/// Which file a run or tokenizer produced.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Pointer {
+    #[schemars(extend("const" = STORAGE))]
     storage: &'static str,
+    /// An uploaded file.
     file_id: String,
 }
 
-#[derive(Serialize)]
+/// Which files it pointed to, newest first.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PointerHistory")]
+pub(super) struct History {
+    items: Vec<Past>,
+}
+
+/// Since when it pointed to a file.
+#[derive(Serialize, JsonSchema)]
 struct Past {
     file_id: String,
     since: String,
@@ -114,15 +127,12 @@ impl Files {
             since: rfc3339(since),
         });
         let items: Vec<_> = items.collect();
-        Ok(answer::json(
-            StatusCode::OK,
-            &serde_json::json!({"items": items}),
-        )?)
+        Ok(answer::json(StatusCode::OK, &History { items })?)
     }
 }
 
 fn shown(file: &Sha256, method: &Method) -> Result<Response<Body>, BoxError> {
-    let shown = Shown {
+    let shown = Pointer {
         storage: STORAGE,
         file_id: file.to_string(),
     };

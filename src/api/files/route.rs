@@ -1,6 +1,9 @@
 //! Which path is which route of files and pointers.
 
-use super::invalid;
+use super::{
+    super::template::{captures, first},
+    invalid,
+};
 use crate::{
     artifact::file::{MAX_NAME, Owner, PointerName},
     error::Error,
@@ -29,29 +32,42 @@ impl Route<'_> {
     }
 }
 
+type Make = for<'a> fn(&[&'a str]) -> Option<Route<'a>>;
+
+/// Every route, by the template of its path.
+const TABLE: [(&str, Make); 8] = [
+    ("/files", |_| Some(Route::Files)),
+    ("/files:sign", |_| Some(Route::Sign)),
+    ("/files/{file_id}", |found| Some(Route::File(first(found)?))),
+    ("/files/{file_id}/info", |found| {
+        Some(Route::Info(first(found)?))
+    }),
+    ("/runs/{run_id}/artifact", |found| {
+        Some(Route::Pointer(name(Owner::Run, found.first()?)))
+    }),
+    ("/runs/{run_id}/artifact/history", |found| {
+        Some(Route::History(name(Owner::Run, found.first()?)))
+    }),
+    ("/tokenizers/{tokenizer_id}/artifact", |found| {
+        Some(Route::Pointer(name(Owner::Tokenizer, found.first()?)))
+    }),
+    ("/tokenizers/{tokenizer_id}/artifact/history", |found| {
+        Some(Route::History(name(Owner::Tokenizer, found.first()?)))
+    }),
+];
+
 /// The route of a path; paths are exact, without a trailing slash.
 pub(super) fn route(path: &str) -> Option<Route<'_>> {
-    match path {
-        "/files" => return Some(Route::Files),
-        "/files:sign" => return Some(Route::Sign),
-        _ => {}
-    }
-    if let Some(rest) = path.strip_prefix("/files/") {
-        let id = rest.strip_suffix("/info");
-        let route = id.map_or(Route::File(rest), Route::Info);
-        let is_segment = |id: &str| !id.is_empty() && !id.contains('/');
-        return is_segment(id.unwrap_or(rest)).then_some(route);
-    }
-    let (owner, rest) = match path.strip_prefix("/runs/") {
-        Some(rest) => (Owner::Run, rest),
-        None => (Owner::Tokenizer, path.strip_prefix("/tokenizers/")?),
-    };
-    let (id, rest) = rest.split_once('/')?;
-    match rest {
-        "artifact" => Some(Route::Pointer(name(owner, id))),
-        "artifact/history" => Some(Route::History(name(owner, id))),
-        _ => None,
-    }
+    let mut routes = TABLE.iter();
+    routes.find_map(|(template, make)| make(&captures(template, path)?))
+}
+
+/// Every template with its methods.
+#[cfg(test)]
+pub(in crate::api) fn known() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TABLE
+        .iter()
+        .filter_map(|(template, _)| Some((*template, route(template)?.methods())))
 }
 
 fn name(owner: Owner, encoded: &str) -> Result<PointerName, Error> {

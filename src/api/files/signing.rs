@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use artifact_cache_layers::body::{Body, BoxError};
 use http::{Response, StatusCode, header, request::Parts};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -23,12 +24,60 @@ const LASTS: u64 = 900;
 /// The longest that a URL may last, in seconds.
 const LASTS_AT_MOST: u64 = 24 * 3600;
 
-#[derive(Serialize)]
-struct Signed {
+/// A URL that is good for one request, without a key.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Signed {
     method: &'static str,
     url: String,
     path: String,
     expires_at: String,
+}
+
+/// What is to be signed.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct ToSign {
+    /// What may be done.
+    #[schemars(extend("enum" = ["upload", "read"]))]
+    scope: String,
+    /// For `read`: which file.
+    file_id: Option<String>,
+    /// For `upload`: the length that it must have.
+    size: Option<u64>,
+    /// For `upload`: the digest that it must have.
+    sha256: Option<String>,
+    /// How long it lasts, in seconds; 900 unless said otherwise.
+    #[schemars(range(min = 1, max = 86_400))]
+    expires_in: Option<u64>,
+}
+
+impl ToSign {
+    fn parse(document: &[u8]) -> Result<Self, Error> {
+        let mut fields = Fields::parse(document)?;
+        let wanted = Self {
+            scope: fields.text("scope"),
+            file_id: fields.optional_text("file_id"),
+            size: fields.optional_number("size"),
+            sha256: fields.optional_text("sha256"),
+            expires_in: fields.optional_number("expires_in"),
+        };
+        let lasts = wanted.expires_in.unwrap_or(LASTS);
+        if !(1..=LASTS_AT_MOST).contains(&lasts) {
+            let message = format!("Input should be 1 to {LASTS_AT_MOST}");
+            fields.problem("range_error", "expires_in", &message, Value::from(lasts));
+        }
+        if !matches!(&*wanted.scope, "upload" | "read" | "") {
+            let message = "Input should be 'upload' or 'read'";
+            fields.problem(
+                "literal_error",
+                "scope",
+                message,
+                Value::from(&*wanted.scope),
+            );
+        }
+        fields.finish()?;
+        Ok(wanted)
+    }
 }
 
 impl Files {
@@ -55,46 +104,26 @@ impl Files {
     }
 }
 
-/// What is to be signed: `scope`, for `read` the `file_id`, for `upload` what it is bound to.
+/// What may be done by whoever has the URL.
 fn wanted(document: &[u8], now: SystemTime) -> Result<Permit, Error> {
-    let mut fields = Fields::parse(document)?;
-    let (scope, id) = (fields.text("scope"), fields.optional_text("file_id"));
-    let (size, sha256) = (
-        fields.optional_number("size"),
-        fields.optional_text("sha256"),
-    );
-    let lasts = lasts(&mut fields);
-    if !matches!(&*scope, "upload" | "read" | "") {
-        let message = "Input should be 'upload' or 'read'";
-        fields.problem("literal_error", "scope", message, Value::from(&*scope));
-    }
-    fields.finish()?;
-    let (scope, path) = request(&scope, id)?;
-    if scope == Scope::Read && (size.is_some() || sha256.is_some()) {
+    let wanted = ToSign::parse(document)?;
+    let (scope, path) = request(&wanted.scope, wanted.file_id)?;
+    if scope == Scope::Read && (wanted.size.is_some() || wanted.sha256.is_some()) {
         return Err(invalid("size and sha256 bind uploads"));
     }
     let digest = |text: String| {
         let digest = text.parse();
         digest.map_err(|_| invalid("sha256 must be 64 hex characters"))
     };
+    let lasts = Duration::from_secs(wanted.expires_in.unwrap_or(LASTS));
     let expires = (now + lasts).duration_since(SystemTime::UNIX_EPOCH);
     Ok(Permit {
         scope,
         path,
         expires: expires.unwrap_or_default().as_secs(),
-        size,
-        sha256: sha256.map(digest).transpose()?,
+        size: wanted.size,
+        sha256: wanted.sha256.map(digest).transpose()?,
     })
-}
-
-fn lasts(fields: &mut Fields) -> Duration {
-    let lasts = fields.optional_number("expires_in").unwrap_or(LASTS);
-    if !(1..=LASTS_AT_MOST).contains(&lasts) {
-        let message = format!("Input should be 1 to {LASTS_AT_MOST}");
-        fields.problem("range_error", "expires_in", &message, Value::from(lasts));
-        return Duration::ZERO;
-    }
-    Duration::from_secs(lasts)
 }
 
 /// The request that a scope stands for.

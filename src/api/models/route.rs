@@ -6,7 +6,7 @@ use http::{Method, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde_json::json;
 
-use super::{super::answer, description};
+use super::super::{answer, openapi, template::captures};
 use crate::error::Error;
 
 /// The path below which everything stands once more, with `/` and `/health` of the registry itself.
@@ -45,37 +45,65 @@ pub fn is_registry(path: &str) -> bool {
         || path == "/openapi.json"
 }
 
+type Make = fn(&[&str]) -> Option<Route>;
+
+/// Every route, by the template of its path; the first that matches is meant.
+const TABLE: [(&str, Make); 15] = [
+    ("/registry", |_| Some(Route::Root)),
+    ("/registry/health", |_| Some(Route::Health)),
+    ("/openapi.json", |_| Some(Route::Description)),
+    ("/models", |_| Some(Route::Models)),
+    ("/models/status/{status}", |of| {
+        Some(Route::OfStage(first(of)?))
+    }),
+    ("/models/by-name/{name}/{version}", |of| {
+        Some(Route::Named(first(of)?, decoded(of.get(1)?)))
+    }),
+    ("/models/{model_id}", |of| Some(Route::Model(first(of)?))),
+    ("/models/{model_id}/metrics", |of| {
+        Some(Route::Metrics(first(of)?))
+    }),
+    ("/models/{model_id}/events", |of| {
+        Some(Route::Events(first(of)?))
+    }),
+    ("/models/{model_id}/promote", |of| {
+        Some(Route::Promote(first(of)?))
+    }),
+    ("/models/{model_id}/artifact", |of| {
+        Some(Route::Artifact(first(of)?))
+    }),
+    ("/production/{name}", |of| {
+        Some(Route::Production(first(of)?))
+    }),
+    ("/production/{name}/artifact", |of| {
+        Some(Route::ProductionArtifact(first(of)?))
+    }),
+    ("/compare", |_| Some(Route::Compare)),
+    ("/stats", |_| Some(Route::Stats)),
+];
+
 /// The route of a path.
 pub(super) fn route(path: &str) -> Option<Route> {
-    let own = path.strip_prefix(ALIAS);
-    let is_alias = own.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    let path = own.filter(|_| is_alias).unwrap_or(path);
-    let segments: Vec<_> = path.trim_start_matches('/').split('/').collect();
-    match segments.as_slice() {
-        [""] if is_alias => Some(Route::Root),
-        ["health"] if is_alias => Some(Route::Health),
-        ["models"] => Some(Route::Models),
-        ["compare"] => Some(Route::Compare),
-        ["stats"] => Some(Route::Stats),
-        ["openapi.json"] => Some(Route::Description),
-        ["production", name] => Some(Route::Production(decoded(name))),
-        ["production", name, "artifact"] => Some(Route::ProductionArtifact(decoded(name))),
-        ["models", "status", stage] => Some(Route::OfStage(decoded(stage))),
-        ["models", "by-name", name, version] => Some(Route::Named(decoded(name), decoded(version))),
-        ["models", id] => Some(Route::Model(decoded(id))),
-        ["models", id, part] => of_model(decoded(id), part),
-        _ => None,
-    }
+    let named = |path: &str| {
+        let mut routes = TABLE.iter();
+        routes.find_map(|(template, make)| make(&captures(template, path)?))
+    };
+    let below = path
+        .strip_prefix(ALIAS)
+        .filter(|rest| rest.starts_with('/'));
+    named(path).or_else(|| named(below?))
 }
 
-fn of_model(id: String, part: &str) -> Option<Route> {
-    match part {
-        "metrics" => Some(Route::Metrics(id)),
-        "events" => Some(Route::Events(id)),
-        "promote" => Some(Route::Promote(id)),
-        "artifact" => Some(Route::Artifact(id)),
-        _ => None,
-    }
+/// Every template with its methods.
+#[cfg(test)]
+pub(in crate::api) fn known() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TABLE
+        .iter()
+        .filter_map(|(template, _)| Some((*template, route(template)?.methods())))
+}
+
+fn first(found: &[&str]) -> Option<String> {
+    found.first().map(|segment| decoded(segment))
 }
 
 fn decoded(segment: &str) -> String {
@@ -104,7 +132,10 @@ impl Route {
         let value = match self {
             Self::Root => json!({"service": "model-registry", "status": "ok"}),
             Self::Health => json!({"status": "healthy"}),
-            Self::Description => return Some(description::show()),
+            Self::Description => {
+                let shown = openapi::show();
+                return Some(shown.map_err(|error| Error::internal(&error)));
+            }
             _ => return None,
         };
         let answer = answer::json(StatusCode::OK, &value);

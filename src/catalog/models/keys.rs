@@ -117,7 +117,7 @@ pub(in crate::catalog) fn kept(digest: &Sha256) -> Vec<u8> {
 }
 
 /// The key with which a model keeps its checkpoint, while it is in production.
-pub(in crate::catalog) fn keeps(model: &Model) -> Option<Vec<u8>> {
+fn keeps(model: &Model) -> Option<Vec<u8>> {
     let hex = model.made_of.checkpoint_sha256.as_deref()?;
     let digest = hex
         .parse()
@@ -126,6 +126,16 @@ pub(in crate::catalog) fn keeps(model: &Model) -> Option<Vec<u8>> {
     let mut key = kept(&digest);
     key.extend(model.id.to_be_bytes());
     Some(key)
+}
+
+/// Every key of `model_names` that a model has.
+pub(in crate::catalog) fn names(model: &Model) -> Vec<Vec<u8>> {
+    let mut keys = vec![named(&model.name, &model.version)];
+    if model.stage == Stage::Production {
+        keys.push(production(&model.name));
+    }
+    keys.extend(keeps(model));
+    keys
 }
 
 /// The key of an event: those of a model are neighbours, in the order they happened.

@@ -1,9 +1,12 @@
 //! The registry of models in the catalog: what is read of it. Lists walk an order that is kept with every
 //! write, so that a page costs what it shows and not what is registered.
 
+pub(super) mod audit;
 pub(super) mod keys;
 mod list;
 mod record;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

@@ -6,10 +6,13 @@ mod files;
 mod rank;
 mod registry;
 mod reindex;
+mod reindex_registry;
 mod remove;
 mod store;
 
 use std::{collections::HashMap, time::SystemTime};
+
+pub(super) use self::reindex_registry::{event_at, model_at};
 
 use heed::RwTxn;
 

@@ -124,7 +124,7 @@ impl Transaction<'_> {
     }
 
     /// Orders, names and counts from one state of a model to another.
-    fn derive(&mut self, before: Option<&Model>, after: Option<&Model>) -> Result<()> {
+    pub(super) fn derive(&mut self, before: Option<&Model>, after: Option<&Model>) -> Result<()> {
         let (orders, names) = (self.tables.model_orders, self.tables.model_names);
         let old = before.map(keys::orders).unwrap_or_default();
         let new = after.map(keys::orders).unwrap_or_default();
@@ -135,32 +135,16 @@ impl Transaction<'_> {
             orders.put(&mut self.txn, key, &[])?;
         }
         if let Some(model) = before {
-            names.delete(&mut self.txn, &keys::named(&model.name, &model.version))?;
-            if model.stage == Stage::Production {
-                names.delete(&mut self.txn, &keys::production(&model.name))?;
-            }
-            if let Some(key) = keys::keeps(model) {
+            for key in keys::names(model) {
                 names.delete(&mut self.txn, &key)?;
             }
             self.count(model, -1)?;
         }
         if let Some(model) = after {
-            self.name(model)?;
+            for key in keys::names(model) {
+                names.put_record(&mut self.txn, &key, codec::encode(&model.id))?;
+            }
             self.count(model, 1)?;
-        }
-        Ok(())
-    }
-
-    fn name(&mut self, model: &Model) -> Result<()> {
-        let names = self.tables.model_names;
-        let id = || codec::encode(&model.id);
-        let key = keys::named(&model.name, &model.version);
-        names.put_record(&mut self.txn, &key, id())?;
-        if model.stage == Stage::Production {
-            names.put_record(&mut self.txn, &keys::production(&model.name), id())?;
-        }
-        if let Some(key) = keys::keeps(model) {
-            names.put_record(&mut self.txn, &key, id())?;
         }
         Ok(())
     }
@@ -180,7 +164,12 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    fn put_happening(&mut self, id: u64, happening: &Happening, actor: &str) -> Result<()> {
+    pub(super) fn put_happening(
+        &mut self,
+        id: u64,
+        happening: &Happening,
+        actor: &str,
+    ) -> Result<()> {
         self.put_event(&Event {
             id,
             model_id: happening.model_id,
@@ -191,13 +180,13 @@ impl Transaction<'_> {
         })
     }
 
-    fn put_event(&mut self, event: &Event) -> Result<()> {
+    pub(super) fn put_event(&mut self, event: &Event) -> Result<()> {
         let events = self.tables.model_events;
         let key = keys::event(event.model_id, event.id);
         events.put_record(&mut self.txn, &key, codec::encode(event))
     }
 
-    fn put_numbers(&mut self, numbers: Numbers) -> Result<()> {
+    pub(super) fn put_numbers(&mut self, numbers: Numbers) -> Result<()> {
         let meta = self.tables.meta;
         meta.put_record(&mut self.txn, NUMBERS_KEY, codec::encode(&numbers))
     }

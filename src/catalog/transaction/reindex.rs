@@ -27,6 +27,7 @@ impl Transaction<'_> {
         self.each_row(self.tables.references, Self::reindex_reference)?;
         self.each_row(self.tables.files, Self::reindex_file)?;
         self.each_row(self.tables.blobs, Self::reindex_blob)?;
+        self.reindex_registry()?;
         self.requeue()?;
         Ok(Written::default())
     }
@@ -40,7 +41,7 @@ impl Transaction<'_> {
         };
     }
 
-    fn each_row(
+    pub(super) fn each_row(
         &mut self,
         table: Table,
         mut visit: impl FnMut(&mut Self, &[u8], &[u8]) -> Result<()>,

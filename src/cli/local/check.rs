@@ -211,6 +211,30 @@ pub(in crate::cli) fn fsck(settings: Settings, check: Check) -> Result<Consisten
     Ok(Consistency::of(&report, catalog.totals()?.total_items))
 }
 
+/// Copies the catalog to `backup` and writes it anew, as wanted; its sizes before and after the latter.
+pub(in crate::cli) fn maintain(
+    settings: Settings,
+    backup: Option<&Path>,
+    vacuum: bool,
+) -> Result<Option<(u64, u64)>, BoxError> {
+    let storage = storage(settings)?;
+    if !is_directory(&storage.database) {
+        return Err(NotChecked::NoStore(storage.database.clone()).into());
+    }
+    let catalog = catalog(&storage).map_err(|error| match error {
+        CatalogError::InUse(path) => BoxError::from(NotChecked::InUse(path)),
+        error => error.into(),
+    })?;
+    if let Some(path) = backup {
+        catalog.snapshot_to(path)?;
+    }
+    Ok(if vacuum {
+        Some(catalog.vacuum(&storage.database)?)
+    } else {
+        None
+    })
+}
+
 fn storage(settings: Settings) -> Result<Storage, BoxError> {
     Ok(config::load(&sources(settings))?.config.storage)
 }

@@ -1,5 +1,5 @@
-//! `model ingest`: registers a checkpoint. Digests and sizes are computed here, with a progress bar, so
-//! the checkpoint itself is never sent.
+//! `model ingest`: registers a checkpoint. Digests and sizes are computed here, with a progress bar; the
+//! checkpoint itself is sent only where `--upload` says so.
 
 use std::{
     fs::File,
@@ -12,7 +12,10 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
 
-use super::place::Place;
+use super::{
+    place::Place,
+    upload::{Destination, destination},
+};
 use crate::cli::{exit::Failure, output::Output, remote::environment};
 
 const STYLE: &str = "{bar:32} {binary_bytes} / {binary_total_bytes}  {binary_bytes_per_sec}  {eta}";
@@ -26,6 +29,10 @@ pub(in crate::cli) struct Ingest {
     what: What,
     #[command(flatten)]
     about: About,
+    /// Upload the checkpoint first and register where it went: `files` for this cache, or `s3://bucket/key`
+    #[arg(long, value_name = "WHERE", requires = "checkpoint_path", conflicts_with = "artifact_uri",
+        value_parser = destination)]
+    upload: Option<Destination>,
     /// Also send the paths of the files, for servers that allow it
     #[arg(long)]
     include_local_paths: bool,
@@ -112,7 +119,13 @@ impl Ingest {
     /// Hashes, registers, and prints the model.
     pub(super) async fn run(&self, out: &mut Output) -> Result<(), Failure> {
         let client = self.place.client()?;
-        let payload = self.payload()?;
+        let mut payload = self.payload()?;
+        if !self.dry_run
+            && let (Some(upload), Some(path)) = (&self.upload, &self.what.checkpoint_path)
+        {
+            let digest = payload["checkpoint_sha256"].as_str().unwrap_or_default();
+            payload["artifact_uri"] = upload.take(&self.place, path, digest).await?.into();
+        }
         if let Some(path) = &self.write_metadata {
             let text = format!("{payload:#}\n");
             std::fs::write(path, text).map_err(failed("write", path))?;

@@ -34,6 +34,16 @@ impl Place {
         Ok(Client::new(base, Some(self.key()?))?)
     }
 
+    /// A client of the store of files there, with the key of that or the registry's own, and its address.
+    pub(super) fn files(&self) -> Result<(Client, url::Url), Failure> {
+        let base = server(self.registry_url.clone())?;
+        let key = match environment("APP__DATA_BANK_API_KEY") {
+            Some(key) => bearer(key.trim())?,
+            None => self.key()?,
+        };
+        Ok((Client::new(base.clone(), Some(key))?.with_api_key(), base))
+    }
+
     fn key(&self) -> Result<HeaderValue, Failure> {
         let several = || environment("CAIA_REGISTRY_API_KEYS");
         let first = || {

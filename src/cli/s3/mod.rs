@@ -143,7 +143,7 @@ impl Store {
 }
 
 /// Hidden by itself when standard error is not a terminal.
-fn progress() -> ProgressBar {
+pub(super) fn progress() -> ProgressBar {
     let bar = ProgressBar::new(0);
     match ProgressStyle::with_template(STYLE) {
         Ok(style) => bar.with_style(style),
@@ -151,7 +151,7 @@ fn progress() -> ProgressBar {
     }
 }
 
-fn failure(error: StorageError) -> Failure {
+pub(super) fn failure(error: StorageError) -> Failure {
     match error {
         StorageError::Damaged(damaged) => Failure::Damage(damaged.to_string()),
         error @ StorageError::Credentials(_) => Failure::Credentials(error.to_string()),

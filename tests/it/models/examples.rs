@@ -72,3 +72,14 @@ fn the_documented_examples_run_as_they_stand() {
     let types: Vec<_> = events.map(|event| &event["event_type"]).collect();
     assert_eq!(types, ["promote", "eval", "eval", "create"]);
 }
+
+#[test]
+fn the_documented_path_of_the_database_is_where_the_catalog_lies() {
+    let shown = crate::support::cache::program()
+        .env("CAIA_REGISTRY_DB_PATH", "/srv/registry.db")
+        .args(["config", "show", "--json"])
+        .output()
+        .unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.contains("/srv/registry.db"), "{shown}");
+}

@@ -1,0 +1,232 @@
+//! Tables of the registry that disagree: each way to be wrong is found, and mended.
+
+use crate::{
+    artifact::{
+        event::{Event, EventKind},
+        model::{MadeOf, Model, Stage},
+        moment::Moment,
+    },
+    catalog::{
+        Catalog, CatalogOptions, Change, Inconsistency, ModelFilter, codec,
+        environment::Tables,
+        models::{Counted, NUMBERS_KEY, Numbers, keys},
+        table::Table,
+    },
+    clock::Clock,
+};
+
+fn model(id: u64, stage: Stage) -> Model {
+    Model {
+        id,
+        name: "m".into(),
+        version: id.to_string(),
+        stage,
+        tags: Some(vec!["t".into()]),
+        created_at: Moment(1000),
+        updated_at: Moment(1000 + id),
+        made_of: MadeOf {
+            checkpoint_sha256: Some("ab".repeat(32)),
+            run_id: Some("r".into()),
+            ..MadeOf::default()
+        },
+        ..Model::default()
+    }
+}
+
+fn event(id: u64, model_id: u64) -> Event {
+    Event {
+        id,
+        model_id,
+        kind: EventKind::Create,
+        created_at: Moment(1000),
+        actor: None,
+        payload: None,
+    }
+}
+
+/// Three models, the second in production, each with an event.
+fn sound() -> (tempfile::TempDir, Catalog) {
+    let directory = tempfile::tempdir().expect("directory");
+    let options = CatalogOptions::default();
+    let catalog = Catalog::open(directory.path(), &options, Clock::system()).expect("catalog");
+    for (id, stage) in [
+        (1, Stage::Staging),
+        (2, Stage::Production),
+        (3, Stage::Staging),
+    ] {
+        let change = Change::ImportModel(Box::new(model(id, stage)), vec![event(id, id)]);
+        catalog.write_blocking(change).expect("imported");
+    }
+    (directory, catalog)
+}
+
+type Which = fn(&Tables) -> Table;
+
+/// Writes past the writer; nothing removes.
+fn tamper(catalog: &Catalog, which: Which, key: &[u8], value: Option<&[u8]>) {
+    let environment = catalog.environment();
+    let mut txn = environment.lmdb.write_txn().expect("transaction");
+    let table = which(&environment.tables);
+    match value {
+        Some(value) => table.put(&mut txn, key, value).expect("put"),
+        None => assert!(table.delete(&mut txn, key).expect("delete"), "it was there"),
+    }
+    txn.commit().expect("commit");
+}
+
+fn faults(catalog: &Catalog) -> Vec<Inconsistency> {
+    catalog.audit().expect("audit").inconsistencies
+}
+
+fn wrong(database: &'static str, key: &[u8]) -> Inconsistency {
+    let key = key.to_vec();
+    Inconsistency::WrongEntry { database, key }
+}
+
+/// Finds exactly this, mends it, and finds nothing more.
+#[track_caller]
+fn assert_mended(catalog: &Catalog, expected: &[Inconsistency]) {
+    let found = faults(catalog);
+    for one in expected {
+        assert!(found.contains(one), "{one:?} in {found:?}");
+    }
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    catalog.write_blocking(Change::Reindex).expect("reindexed");
+    assert_eq!(faults(catalog), []);
+}
+
+fn listed(catalog: &Catalog) -> Vec<u64> {
+    let filter = ModelFilter {
+        tag: Some("t".into()),
+        ascending: true,
+        limit: 10,
+        ..ModelFilter::default()
+    };
+    catalog.list_model_ids(&filter).expect("listed")
+}
+
+#[test]
+fn sound_tables_have_no_faults_and_reindexing_changes_nothing() {
+    let (_directory, catalog) = sound();
+    let stats = catalog.model_stats().expect("stats");
+    assert_mended(&catalog, &[]);
+    assert_eq!(catalog.model_stats().expect("stats"), stats);
+    assert_eq!(listed(&catalog), [1, 2, 3]);
+}
+
+#[test]
+fn a_missing_and_a_strange_order_are_mended() {
+    let (_directory, catalog) = sound();
+    let missing = keys::orders(&model(1, Stage::Staging));
+    for key in &missing {
+        tamper(&catalog, |tables| tables.model_orders, key, None);
+    }
+    let strange = keys::orders(&model(9, Stage::Archived)).remove(0);
+    tamper(&catalog, |tables| tables.model_orders, &strange, Some(&[]));
+    assert_eq!(listed(&catalog), [2, 3]);
+    let faults = missing.iter().chain([&strange]);
+    let faults: Vec<_> = faults.map(|key| wrong("model_orders", key)).collect();
+    assert_mended(&catalog, &faults);
+    assert_eq!(listed(&catalog), [1, 2, 3]);
+}
+
+#[test]
+fn names_that_lead_elsewhere_are_mended() {
+    let (_directory, catalog) = sound();
+    let names = |tables: &Tables| tables.model_names;
+    let (first, production) = (keys::named("m", "1"), keys::production("m"));
+    let three = codec::encode(&3_u64).expect("encoded");
+    tamper(&catalog, names, &first, Some(&three));
+    tamper(&catalog, names, &production, None);
+    let stray = keys::named("m", "9");
+    tamper(&catalog, names, &stray, Some(&three));
+    assert!(catalog.model_in_production("m").expect("read").is_none());
+    let expected = [
+        wrong("model_names", &first),
+        wrong("model_names", &first),
+        wrong("model_names", &production),
+        wrong("model_names", &stray),
+    ];
+    assert_mended(&catalog, &expected);
+    let found = catalog.model_named("m", "1").expect("read").expect("there");
+    assert_eq!(found.id, 1);
+    let found = catalog
+        .model_in_production("m")
+        .expect("read")
+        .expect("there");
+    assert_eq!(found.id, 2);
+    assert!(catalog.model_named("m", "9").expect("read").is_none());
+}
+
+#[test]
+fn counts_and_numbers_are_mended_and_no_number_is_given_twice() {
+    let (_directory, catalog) = sound();
+    let staging = [b's', Stage::Staging as u8];
+    let seven = codec::encode(&Counted::Stage(Stage::Staging, 7)).expect("encoded");
+    tamper(
+        &catalog,
+        |tables| tables.model_counts,
+        &staging,
+        Some(&seven),
+    );
+    let numbers = codec::encode(&Numbers::default()).expect("encoded");
+    tamper(&catalog, |tables| tables.meta, NUMBERS_KEY, Some(&numbers));
+    // The wrong count is wrong, and the right one is not there.
+    let count = wrong("model_counts", &staging);
+    assert_mended(&catalog, &[count, wrong("meta", NUMBERS_KEY)]);
+    assert_eq!(catalog.model_stats().expect("stats").by_stage["staging"], 2);
+    let txn = catalog.environment().read().expect("transaction");
+    let numbers = catalog
+        .environment()
+        .tables
+        .registry_numbers(&txn)
+        .expect("numbers");
+    assert_eq!((numbers.model, numbers.event), (3, 3));
+}
+
+#[test]
+fn records_that_cannot_be_read_are_dropped_with_what_led_to_them() {
+    let (_directory, catalog) = sound();
+    let key = 1_u64.to_be_bytes();
+    tamper(&catalog, |tables| tables.models, &key, Some(b"nonsense"));
+    let misplaced = codec::encode(&event(3, 3)).expect("encoded");
+    let place = keys::event(1, 3);
+    tamper(
+        &catalog,
+        |tables| tables.model_events,
+        &place,
+        Some(&misplaced),
+    );
+    let found = faults(&catalog);
+    assert!(found.contains(&wrong("models", &key)), "{found:?}");
+    assert!(found.contains(&wrong("model_events", &place)), "{found:?}");
+    catalog.write_blocking(Change::Reindex).expect("reindexed");
+    assert_eq!(faults(&catalog), []);
+    assert_eq!(listed(&catalog), [2, 3]);
+    assert_eq!(catalog.model_events(1, 0, 10).expect("read").len(), 1);
+}
+
+#[test]
+fn of_two_versions_in_production_the_one_changed_last_stays() {
+    let (_directory, catalog) = sound();
+    let third = codec::encode(&model(3, Stage::Production)).expect("encoded");
+    tamper(
+        &catalog,
+        |tables| tables.models,
+        &3_u64.to_be_bytes(),
+        Some(&third),
+    );
+    assert!(!faults(&catalog).is_empty());
+    catalog.write_blocking(Change::Reindex).expect("reindexed");
+    assert_eq!(faults(&catalog), []);
+    let found = catalog
+        .model_in_production("m")
+        .expect("read")
+        .expect("there");
+    assert_eq!(found.id, 3);
+    let demoted = catalog.model(2).expect("read").expect("there");
+    assert_eq!(demoted.stage, Stage::Staging);
+    let events = catalog.model_events(2, 0, 10).expect("read");
+    assert_eq!(events[0].kind, EventKind::AutoDemote);
+    assert_eq!(events[0].actor.as_deref(), Some("fsck"));
+}

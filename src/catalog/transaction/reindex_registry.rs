@@ -1,0 +1,120 @@
+//! Deriving again what follows from models: orders, names, counts and the last numbers given. Models and
+//! events are the truth; of two models in production under one name the one changed last stays.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, json};
+
+use super::{Result, Transaction, codec};
+use crate::{
+    artifact::{
+        event::{Event, EventKind, Happening},
+        model::{Model, Stage},
+        moment::Moment,
+    },
+    catalog::models::{Numbers, keys},
+};
+
+/// Who changes a model that contradicts another.
+const ACTOR: &str = "fsck";
+
+/// What the passes over the records gather.
+#[derive(Default)]
+struct Known {
+    numbers: Numbers,
+    /// By name: when the version in production was changed last, and its number.
+    production: BTreeMap<String, (Moment, u64)>,
+}
+
+/// The model at a key, if it is one.
+pub(in crate::catalog) fn model_at(key: &[u8], value: &[u8]) -> Option<Model> {
+    let model: Model = codec::decode(value).ok()?;
+    (model.id.to_be_bytes() == key).then_some(model)
+}
+
+/// The event at a key, if it is one.
+pub(in crate::catalog) fn event_at(key: &[u8], value: &[u8]) -> Option<Event> {
+    let event: Event = codec::decode(value).ok()?;
+    (keys::event(event.model_id, event.id) == key).then_some(event)
+}
+
+impl Transaction<'_> {
+    pub(super) fn reindex_registry(&mut self) -> Result<()> {
+        let mut known = Known {
+            numbers: self.tables.registry_numbers(&self.txn).unwrap_or_default(),
+            ..Known::default()
+        };
+        self.each_row(self.tables.model_events, |own, key, value| {
+            own.look_at_event(&mut known, key, value)
+        })?;
+        self.each_row(self.tables.models, |own, key, value| {
+            own.look_at_model(&mut known, key, value)
+        })?;
+        for table in [
+            self.tables.model_orders,
+            self.tables.model_names,
+            self.tables.model_counts,
+        ] {
+            table.lmdb.clear(&mut self.txn)?;
+        }
+        self.each_row(self.tables.models, |own, _, value| {
+            let models = own.tables.models;
+            own.index(&mut known, models.sound(codec::decode(value))?)
+        })?;
+        self.put_numbers(known.numbers)
+    }
+
+    /// Drops an event that cannot be read or stands at another's place.
+    fn look_at_event(&mut self, known: &mut Known, key: &[u8], value: &[u8]) -> Result<()> {
+        let Some(event) = event_at(key, value) else {
+            return self
+                .tables
+                .model_events
+                .delete(&mut self.txn, key)
+                .map(drop);
+        };
+        known.numbers.event = known.numbers.event.max(event.id);
+        known.numbers.model = known.numbers.model.max(event.model_id);
+        Ok(())
+    }
+
+    /// Drops a model that cannot be read or stands at another's place.
+    fn look_at_model(&mut self, known: &mut Known, key: &[u8], value: &[u8]) -> Result<()> {
+        let Some(model) = model_at(key, value) else {
+            return self.tables.models.delete(&mut self.txn, key).map(drop);
+        };
+        known.numbers.model = known.numbers.model.max(model.id);
+        if model.stage == Stage::Production {
+            let latest = known.production.entry(model.name).or_default();
+            *latest = (*latest).max((model.updated_at, model.id));
+        }
+        Ok(())
+    }
+
+    /// Derives everything of a model.
+    fn index(&mut self, known: &mut Known, mut model: Model) -> Result<()> {
+        let latest = known.production.get(&model.name).map(|(_, id)| *id);
+        if model.stage == Stage::Production && latest != Some(model.id) {
+            self.demote(&mut known.numbers, &mut model)?;
+        }
+        self.derive(None, Some(&model))
+    }
+
+    fn demote(&mut self, numbers: &mut Numbers, model: &mut Model) -> Result<()> {
+        model.stage = Stage::Staging;
+        model.updated_at = Moment::of(self.now).after(model.updated_at);
+        let (models, record) = (self.tables.models, codec::encode(model));
+        models.put_record(&mut self.txn, &model.id.to_be_bytes(), record)?;
+        let payload = Map::from_iter([
+            ("from".to_owned(), json!(Stage::Production.word())),
+            ("to".to_owned(), json!(Stage::Staging.word())),
+            (
+                "reason".to_owned(),
+                json!("another version is in production"),
+            ),
+        ]);
+        numbers.event += 1;
+        let happening = Happening::new(model.id, EventKind::AutoDemote, payload);
+        self.put_happening(numbers.event, &happening, ACTOR)
+    }
+}
