@@ -33,7 +33,7 @@ use self::rarely::Rarely;
 use crate::{
     access::AccessLayer,
     api::{
-        Api, cas::CasLayer, files::FilesLayer, internal::Internal, part::PartLayer,
+        Api, cas::CasLayer, files::FilesLayer, internal::Internal, manage::Manage, part::PartLayer,
         resolve::ResolveLayer, tokens::Tokens,
     },
     app::{App, requests::Requests},
@@ -173,9 +173,9 @@ fn local_api(app: &App, cache: &Route) -> Route {
             cache.clone(),
         ))
         .layer(FilesLayer::new(store, config))
-        .service(Tokens::before(
-            app.gate.clone(),
-            Api::new(app.clone()).with_cache(cache),
+        .service(Manage::before(
+            app.store.clone(),
+            Tokens::before(app.gate.clone(), Api::new(app.clone()).with_cache(cache)),
         ))
 }
 

@@ -20,9 +20,9 @@ use super::{
     credentials::{self, Carried},
     demand::{self, Demand},
     keyring::Refused,
-    limits::{Limits, Pace},
+    limits::Limits,
 };
-use crate::{clock::Clock, config::auth::Auth, error::Error};
+use crate::{clock::Clock, config::auth::Auth, error::Error, pace::Pace};
 
 /// Judges requests. Clones share rules and tokens.
 #[derive(Clone)]
@@ -83,14 +83,15 @@ impl Gate {
     }
 
     fn admit(&self, rules: &Auth, request: &mut Request<Body>) -> Result<(), Error> {
-        // The inside of a tunnel is asked for by whoever opened it: its fields are for the origin.
-        if let Some(caller) = request.extensions().get::<Caller>().cloned() {
-            return demand::of(request).met_by(&caller, request);
-        }
         if !rules.admits(request) {
             return Err(Error::Forbidden {
                 reason: "this network is not in `auth.allow_networks`".into(),
             });
+        }
+        // The inside of a tunnel is asked for by whoever opened it: its fields are for the origin.
+        if let Some(caller) = request.extensions().get::<Caller>().cloned() {
+            let caller = self.again(caller)?;
+            return demand::of(request).met_by(&caller, request);
         }
         if !rules.tokens {
             return Ok(());
@@ -110,6 +111,17 @@ impl Gate {
         met.map_err(|error| match error {
             Error::Unauthorized { reason } => unauthorized(is_proxied, reason),
             other => other,
+        })
+    }
+
+    /// The caller of an open tunnel, whose token may have ended since.
+    fn again(&self, caller: Caller) -> Result<Caller, Error> {
+        let Some(token) = caller.token() else {
+            return Ok(caller);
+        };
+        let accepted = self.0.keyring.recheck(token, self.0.clock.now());
+        accepted.map_err(|_| Error::Forbidden {
+            reason: "the token that opened this tunnel is no longer valid".into(),
         })
     }
 

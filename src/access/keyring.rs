@@ -121,13 +121,13 @@ impl Keyring {
         let entry = entries
             .get(&token.id)
             .filter(|entry| token.is(&entry.digest));
-        let entry = entry.ok_or(Refused::Unknown)?;
-        if entry.expires_at.is_some_and(|end| end <= now) {
-            return Err(Refused::Expired);
-        }
-        // The number stands alone: no other memory depends on its order.
-        entry.used.fetch_max(seconds(now), Ordering::Relaxed);
-        Ok(entry.caller.clone())
+        entry.ok_or(Refused::Unknown)?.accept(now)
+    }
+
+    /// The same for a token that was verified before, when what it opened is used again.
+    pub(super) fn recheck(&self, id: TokenId, now: SystemTime) -> Result<Caller, Refused> {
+        let entries = self.entries.load();
+        entries.get(&id).ok_or(Refused::Unknown)?.accept(now)
     }
 
     /// Makes a token; it is valid when this returns.
@@ -254,6 +254,15 @@ impl Wanted {
 }
 
 impl Entry {
+    fn accept(&self, now: SystemTime) -> Result<Caller, Refused> {
+        if self.expires_at.is_some_and(|end| end <= now) {
+            return Err(Refused::Expired);
+        }
+        // The number stands alone: no other memory depends on its order.
+        self.used.fetch_max(seconds(now), Ordering::Relaxed);
+        Ok(self.caller.clone())
+    }
+
     fn new(
         record: Option<TokenRecord>,
         digest: [u8; 32],

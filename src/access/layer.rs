@@ -11,12 +11,12 @@ use artifact_cache_layers::{
     extensions::Once,
     guarded::Guarded,
 };
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
-use super::{Gate, limits::Pace};
-use crate::pace::Paced;
+use super::Gate;
+use crate::pace::{Pace, Paced};
 
 /// Makes [`Access`] services.
 #[derive(Clone)]
@@ -70,6 +70,11 @@ where
             request.extensions_mut().insert(Once);
             self.gate.judge(&mut request)
         };
+        if let Ok(Some(pace)) = &judged
+            && request.method() == Method::CONNECT
+        {
+            request.extensions_mut().insert(pace.clone());
+        }
         match judged {
             Ok(pace) => Admitted {
                 answer: Guarded::passed(self.inner.call(request)),
@@ -101,7 +106,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let answer = ready!(this.answer.poll(cx));
-        let Some((bucket, rate)) = this.pace.take() else {
+        let Some(Pace { bucket, rate }) = this.pace.take() else {
             return Poll::Ready(answer);
         };
         Poll::Ready(answer.map(|response| response.map(|body| Paced::body(body, bucket, rate))))

@@ -1,10 +1,7 @@
 //! [`Limits`]: how often and how fast one client is served. A client is a token, or the address where
 //! there is none; an IPv6 client has a whole /64.
 
-use std::{
-    net::{IpAddr, Ipv6Addr},
-    sync::Arc,
-};
+use std::net::{IpAddr, Ipv6Addr};
 
 use artifact_cache_layers::extensions::Peer;
 use http::Extensions;
@@ -14,7 +11,7 @@ use super::{Caller, TokenId};
 use crate::{
     config::auth::Auth,
     error::Error,
-    pace::{Bucket, Buckets, Rate},
+    pace::{Buckets, Pace, Rate},
 };
 
 /// What each client may still have.
@@ -29,9 +26,6 @@ enum Client {
     Token(TokenId),
     Address(IpAddr),
 }
-
-/// A rate in bytes that a response is held to, and what it takes from.
-pub(super) type Pace = (Arc<Bucket>, Rate);
 
 impl Limits {
     /// Counts a request.
@@ -53,7 +47,10 @@ impl Limits {
             })?;
         }
         let rate = rate(rules.bytes_per_second.0, rules.bytes_per_second.0);
-        Ok(rate.map(|rate| (self.bytes.of(client, now), rate)))
+        Ok(rate.map(|rate| Pace {
+            bucket: self.bytes.of(client, now),
+            rate,
+        }))
     }
 }
 

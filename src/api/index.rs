@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{ApiError, answer};
 
-const ROUTES: [(&str, &str); 18] = [
+const ROUTES: [(&str, &str); 23] = [
     (
         "/fetch?url={url}&sha256={digest}",
         "an artifact, from the store or its origin",
@@ -42,6 +42,23 @@ const ROUTES: [(&str, &str); 18] = [
     (
         "/api/v1/explain?url={url}",
         "its class, key and freshness, and what a request would do",
+    ),
+    (
+        "/api/v1/why?url={url}",
+        "or sha256=: who keeps it, when it would be evicted, and what was",
+    ),
+    ("/api/v1/evictions", "what was evicted, the latest first"),
+    (
+        "/api/v1/pins",
+        "what is never evicted: GET, POST, DELETE with url= or sha256=",
+    ),
+    (
+        "/api/v1/purge",
+        "POST: removes or marks stale by urls, prefix, host or sha256",
+    ),
+    (
+        "/api/v1/gc",
+        "POST: removes what nobody refers to, and frees bytes; dry_run shows what would go",
     ),
     ("/mirror/{name}/{path}", "below a configured base URL"),
     ("/api/stats", "sums over the store"),

@@ -15,6 +15,7 @@ mod health;
 mod index;
 pub mod internal;
 mod json;
+pub mod manage;
 pub mod models;
 pub mod part;
 mod percent;

@@ -10,6 +10,7 @@ mod inside;
 mod jobs;
 mod observers;
 mod open;
+mod reload;
 pub mod requests;
 mod run;
 mod signals;

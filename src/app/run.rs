@@ -7,7 +7,7 @@ use tokio_util::task::TaskTracker;
 use tower::util::BoxCloneService;
 
 use super::{
-    App, StartError, certificates, glue, inside,
+    App, StartError, certificates, inside,
     observers::Observers,
     open::CLOSE_DEADLINE,
     signals::{Signals, Wish},
@@ -16,7 +16,7 @@ use crate::{
     api::Api,
     clock::Clock,
     config::{
-        Config, Loaded, Sources, load,
+        Config, Loaded, Sources,
         server::{Further, Profile},
     },
     server::{Lifetime, Limits, Listener, Tls, raise_descriptor_limit, serve},
@@ -178,46 +178,6 @@ fn metrics_only(app: &App) -> Edge {
 }
 
 impl App {
-    /// Puts into force what can change while the cache runs: the rules of `fetch`, `cache` and
-    /// `auth`, and the log level. A configuration that is not valid changes nothing.
-    fn reload(&self, sources: &Sources, log: &Log) {
-        let loaded = match load(sources) {
-            Ok(loaded) => loaded,
-            Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                return tracing::error!(
-                    error,
-                    "the configuration is not valid, nothing was changed"
-                );
-            }
-        };
-        let (old, new) = (self.config(), loaded.config);
-        if let Err(error) = log.set_level(&new.logging.level) {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "cannot change the log level"
-            );
-        }
-        self.rules.store(Arc::new(glue::rules(
-            &new,
-            &self.classifier,
-            self.store.clock(),
-            &self.tasks,
-        )));
-        self.gate.set_rules(new.auth.clone());
-        let in_force = Config {
-            fetch: new.fetch.clone(),
-            cache: new.cache.clone(),
-            logging: new.logging.clone(),
-            registry: new.registry.clone(),
-            auth: new.auth.clone(),
-            ..(*old).clone()
-        };
-        let needs_restart = in_force != new;
-        self.config.store(Arc::new(in_force));
-        tracing::info!(needs_restart, "configuration reloaded");
-    }
-
     /// Responses and fills under way get the time that the settings give them; what is not complete
     /// then is kept as far as it can be continued.
     async fn drain(&self, serving: &TaskTracker, connections: &TaskTracker, signals: &mut Signals) {

@@ -12,7 +12,7 @@ use artifact_cache_layers::semantics::cache_key::CacheKey;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BlobStore, Partial,
+    BlobStore, Partial, Recovery,
     partial::{Name, new_file},
 };
 
@@ -30,8 +30,9 @@ pub struct PartialIdentity {
     pub validator: String,
     /// Length of the whole, in bytes.
     pub total_len: Option<u64>,
-    /// The response head as received.
-    pub head: Vec<u8>,
+    /// The response they belong to, but for its digest, which nobody knows yet.
+    #[serde(default)]
+    pub response: Option<Recovery>,
     /// Which start of the machine wrote them: after another start, bytes that were never fsynced may
     /// be missing in the middle. Filled in by [`PartialIdentity::new`].
     pub boot_id: String,
@@ -53,7 +54,7 @@ impl PartialIdentity {
             url,
             validator,
             total_len: None,
-            head: Vec::new(),
+            response: None,
             boot_id: boot_id(),
             created,
         }

@@ -28,6 +28,7 @@ mod table;
 mod tokens;
 mod transaction;
 mod upgrade;
+mod why;
 mod write;
 mod writer;
 
@@ -58,6 +59,7 @@ pub use self::{
     pins::{Keeper, Pin, PinOf},
     set::{BlobRecord, Holder, MAX_VARIANTS, MAX_VERSIONS, ResponseSet, Stored},
     tokens::{MAX_TOKENS, TokenRecord},
+    why::{MAX_AHEAD, Standing},
 };
 use self::{
     decoded::Decoded,

@@ -118,7 +118,7 @@ impl Tables {
     }
 
     /// The pin of a blob, or of a URL that has it.
-    fn pin(&self, txn: &RoTxn<'_>, digest: &Sha256) -> Result<Option<PinOf>> {
+    pub(super) fn pin(&self, txn: &RoTxn<'_>, digest: &Sha256) -> Result<Option<PinOf>> {
         if self.pins.lmdb.is_empty(txn)? {
             return Ok(None);
         }

@@ -59,6 +59,25 @@ impl Catalog {
         result
     }
 
+    /// Writes many changes and waits for all, each with its own answer: they share commits. Panics on an
+    /// async thread.
+    pub fn write_each_blocking(
+        &self,
+        changes: impl IntoIterator<Item = Change>,
+    ) -> Result<Vec<Result<Written>>> {
+        let mut answers = Vec::new();
+        for change in changes {
+            let (answer, answered) = oneshot::channel();
+            let request = Request::Change(Box::new(change), answer);
+            let sent = self.requests()?.blocking_send(request);
+            sent.map_err(|_| CatalogError::Closed)?;
+            answers.push(answered);
+        }
+        let answers = answers.into_iter().map(oneshot::Receiver::blocking_recv);
+        let written = answers.map(|answer| answer.map_err(|_| CatalogError::Closed));
+        written.collect()
+    }
+
     /// Writes the hits counted so far.
     pub async fn flush_hits(&self) -> Result<()> {
         self.ask(Request::Flush).await

@@ -18,6 +18,8 @@ mod ls;
 mod model;
 mod output;
 mod partial;
+mod pin;
+mod purge;
 mod remote;
 mod rm;
 mod s3;
@@ -28,6 +30,7 @@ mod show;
 mod stats;
 mod token;
 mod verify;
+mod why;
 
 use std::{ffi::OsString, future::Future, process::ExitCode};
 
@@ -45,7 +48,7 @@ Exit codes:
   5 denied by policy   6 origin unavailable   64 wrong usage
 
 Environment:
-  ARTIFACT_CACHE_URL, ARTIFACT_CACHE_TOKEN   the server that get, head, ls, show, explain, rm and stats ask
+  ARTIFACT_CACHE_URL, ARTIFACT_CACHE_TOKEN   the server that the verbs of the client ask
   ARTIFACTS_ENDPOINT, ARTIFACTS_ACCESS_KEY, ARTIFACTS_SECRET_KEY, ARTIFACTS_REGION,
   ARTIFACTS_BUCKET, ARTIFACTS_USE_SSL        the object store that s3 asks
   NO_COLOR                                   no colours";
@@ -74,8 +77,20 @@ enum Verb {
     Show(show::Show),
     /// Explain what the cache makes of a URL, and what a request would do now
     Explain(explain::Explain),
+    /// Show why something is stored or is not: who keeps it, when it would be evicted, what was
+    Why(why::Why),
     /// Remove an artifact from the cache
     Rm(rm::Rm),
+    /// Remove what is stored of many URLs, or mark it stale
+    Purge(purge::Purge),
+    /// Never evict something; without an argument, list what is pinned
+    Pin(pin::Pin),
+    /// Take a pin back
+    Unpin(pin::Unpin),
+    /// Show what was evicted, the latest first
+    Evictions(why::Evictions),
+    /// Remove what nobody refers to, and free room
+    Gc(purge::Gc),
     /// Upload, download, describe and remove files
     #[command(subcommand)]
     Files(files::Files),
@@ -162,7 +177,13 @@ impl Cli {
             Some(Verb::Ls(ls)) => wait(ls.run(out)),
             Some(Verb::Show(show)) => wait(show.run(out)),
             Some(Verb::Explain(explain)) => wait(explain.run(out)),
+            Some(Verb::Why(why)) => wait(why.run(out)),
             Some(Verb::Rm(rm)) => wait(rm.run(out)),
+            Some(Verb::Purge(purge)) => wait(purge.run(out)),
+            Some(Verb::Pin(pin)) => wait(pin.run(out)),
+            Some(Verb::Unpin(unpin)) => wait(unpin.run(out)),
+            Some(Verb::Evictions(evictions)) => wait(evictions.run(out)),
+            Some(Verb::Gc(gc)) => wait(gc.run(out)),
             Some(Verb::Files(files)) => wait(files.run(out)),
             Some(Verb::Pointer(pointer)) => wait(pointer.run(out)),
             Some(Verb::UploadDir(upload)) => wait(upload.run(out)),
@@ -206,7 +227,13 @@ impl Verb {
             Self::Ls(verb) => verb.remote.json,
             Self::Show(verb) => verb.remote.json,
             Self::Explain(verb) => verb.remote.json,
+            Self::Why(verb) => verb.remote.json,
             Self::Rm(verb) => verb.remote.json,
+            Self::Purge(verb) => verb.remote.json,
+            Self::Pin(verb) => verb.remote.json,
+            Self::Unpin(verb) => verb.remote.json,
+            Self::Evictions(verb) => verb.remote.json,
+            Self::Gc(verb) => verb.remote.json,
             Self::Files(verb) => verb.is_json(),
             Self::Pointer(verb) => verb.is_json(),
             Self::UploadDir(verb) => verb.remote.json,

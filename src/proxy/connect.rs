@@ -10,23 +10,25 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use artifact_cache_layers::{
     body::{Body, BoxError},
     extensions::Peer,
-    semantics::target_uri::TargetUri,
 };
-use http::{Request, Response, Uri};
+use http::{Request, Response};
 use hyper::{ext::ReasonPhrase, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::Semaphore,
     time::{Instant, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service;
 
 use super::{
-    Closed, End, Inner, Interception, Observe, Ports, Refusal, Serve, Traffic, relay::relay,
+    Closed, End, Inner, Interception, Observe, Ports, Refusal, Serve, Traffic,
+    asked::{Asked, authority},
+    relay::{Bounds, relay},
     rules::Rules,
 };
 use crate::{
@@ -46,24 +48,16 @@ const PLAIN_PORT: u16 = 80;
 pub struct Tunnel(Arc<Shared>);
 
 pub(super) struct Shared {
-    pub(super) dialer: Dialer,
+    pub(super) dialer: ArcSwap<Dialer>,
     ports: Ports,
-    rules: Rules,
+    rules: ArcSwap<Rules>,
     permits: Arc<Semaphore>,
-    pub(super) idle: Duration,
+    idle: Duration,
     tunnels: TaskTracker,
     pub(super) cut: CancellationToken,
     pub(super) observe: Arc<dyn Observe>,
     pub(super) interception: Option<Interception>,
     pub(super) serve: OnceLock<Serve>,
-}
-
-/// What a CONNECT asks for, once it is allowed.
-pub(super) struct Asked {
-    pub(super) host: String,
-    pub(super) port: u16,
-    pub(super) peer: SocketAddr,
-    pub(super) permit: OwnedSemaphorePermit,
 }
 
 /// What becomes of a tunnel.
@@ -75,12 +69,6 @@ enum Plan {
         /// Whether TLS ends here.
         intercept: bool,
     },
-}
-
-impl Asked {
-    pub(super) fn authority(&self) -> String {
-        format!("{}:{}", self.host, self.port)
-    }
 }
 
 impl Tunnel {
@@ -97,9 +85,9 @@ impl Tunnel {
     ) -> Result<Self, BoxError> {
         let most = settings.max_tunnels.min(Semaphore::MAX_PERMITS);
         Ok(Self(Arc::new(Shared {
-            dialer,
+            dialer: ArcSwap::from_pointee(dialer),
             ports: Ports::parse(&settings.connect_ports)?,
-            rules: Rules::new(settings)?,
+            rules: ArcSwap::from_pointee(Rules::new(settings)?),
             permits: Arc::new(Semaphore::new(most)),
             idle: settings.tunnel_idle_timeout.0,
             tunnels,
@@ -108,6 +96,21 @@ impl Tunnel {
             interception: None,
             serve: OnceLock::new(),
         })))
+    }
+
+    /// Judges further tunnels by other rules, and dials for them by another dialer. Those that are open
+    /// stay what they are.
+    ///
+    /// # Errors
+    /// When a rule of `proxy.connect_rules` is none; nothing is changed then.
+    pub fn set_rules(
+        &self,
+        settings: &config::proxy::Proxy,
+        dialer: Dialer,
+    ) -> Result<(), BoxError> {
+        self.0.rules.store(Arc::new(Rules::new(settings)?));
+        self.0.dialer.store(Arc::new(dialer));
+        Ok(())
     }
 
     /// Who is told of tunnels; to be called before the value is cloned, later calls change nothing.
@@ -163,7 +166,8 @@ impl Shared {
         if let Some(intercept) = self.ends_here(&asked)? {
             return Ok((asked, Plan::Look { intercept }));
         }
-        let dialled = self.dialer.connect(&asked.host, asked.port).await;
+        let dialer = self.dialer.load_full();
+        let dialled = dialer.connect(&asked.host, asked.port).await;
         Ok((asked, Plan::Tunnel(dialled.map_err(Refusal::of)?)))
     }
 
@@ -176,7 +180,8 @@ impl Shared {
         if !self.ports.contains(port) {
             return Err(Refusal::Port(port));
         }
-        let guard = self.dialer.guard();
+        let dialer = self.dialer.load();
+        let guard = dialer.guard();
         guard.check_authority(host, port).map_err(Refusal::Denied)?;
         let permit = Arc::clone(&self.permits).try_acquire_owned();
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
@@ -186,6 +191,7 @@ impl Shared {
             port,
             peer: peer.map_or(nowhere, |peer| peer.0),
             permit: permit.map_err(|_| Refusal::TooMany)?,
+            pace: request.extensions().get().cloned(),
         })
     }
 
@@ -193,7 +199,7 @@ impl Shared {
     /// through a tunnel to port 80: that is a request like any other, unless a rule wants the tunnel.
     fn ends_here(&self, asked: &Asked) -> Result<Option<bool>, Refusal> {
         let (host, port) = (&*asked.host, asked.port);
-        let action = self.rules.action(host, port);
+        let action = self.rules.load().action(host, port);
         if action == Some(Action::Refuse) {
             return Err(Refusal::Rule(host.to_owned()));
         }
@@ -211,10 +217,19 @@ impl Shared {
         let begin = Instant::now();
         self.observe.opened();
         let (traffic, end) = match timeout(UPGRADE_WAIT, upgrade).await {
-            Ok(Ok(client)) => relay(TokioIo::new(client), origin, self.idle, &self.cut).await,
+            Ok(Ok(client)) => relay(TokioIo::new(client), origin, self.bounds(&asked)).await,
             _ => (Traffic::default(), End::Abandoned),
         };
         self.closed(asked, traffic, end, begin);
+    }
+
+    /// What the bytes of a tunnel are held to.
+    pub(super) fn bounds<'a>(&'a self, asked: &'a Asked) -> Bounds<'a> {
+        Bounds {
+            idle: self.idle,
+            cut: &self.cut,
+            pace: asked.pace.as_ref(),
+        }
     }
 
     pub(super) fn closed(&self, asked: Asked, traffic: Traffic, end: End, begin: Instant) {
@@ -229,17 +244,6 @@ impl Shared {
             duration: begin.elapsed(),
         });
     }
-}
-
-/// The authority of the request as the one URL parser reads it, so that the host that is checked is
-/// the host that is dialled; `Host` is not looked at (old clients send none).
-fn authority(target: &Uri) -> Option<TargetUri> {
-    let authority = target.authority()?;
-    let port = authority.port_u16()?;
-    if authority.as_str().contains('@') {
-        return None;
-    }
-    format!("https://{}:{port}/", authority.host()).parse().ok()
 }
 
 /// "A server MUST NOT send any Transfer-Encoding or Content-Length header fields in a 2xx (Successful)
@@ -263,35 +267,5 @@ impl Service<Request<Body>> for Tunnel {
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let shared = Arc::clone(&self.0);
         Box::pin(async move { Ok(shared.answer(request).await) })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(uri: &str) -> Option<(String, u16)> {
-        let uri = authority(&uri.parse().unwrap())?;
-        Some((uri.host().to_owned(), uri.port()))
-    }
-
-    #[test]
-    fn hosts_are_read_as_they_are_dialled() {
-        for (uri, host) in [
-            ("EXAMPLE.com:443", "example.com"),
-            ("[::1]:443", "[::1]"),
-            ("[::ffff:127.0.0.1]:443", "[::ffff:7f00:1]"),
-            ("2130706433:443", "127.0.0.1"),
-            ("0x7f.1:443", "127.0.0.1"),
-        ] {
-            assert_eq!(read(uri), Some((host.to_owned(), 443)), "{uri}");
-        }
-    }
-
-    #[test]
-    fn a_target_without_port_or_with_a_user_is_no_authority() {
-        for uri in ["example.com", "user@example.com:443", "/path"] {
-            assert_eq!(read(uri), None, "{uri}");
-        }
     }
 }

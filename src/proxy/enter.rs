@@ -1,7 +1,11 @@
 //! Enters tunnels that end here: looks at what the client speaks, shakes hands, and hands the inside over
 //! to be served. What is not for us passes to the origin after all.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use http::Extensions;
 use hyper::upgrade::OnUpgrade;
@@ -10,11 +14,17 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     End, Entered, Inside, Traffic,
-    connect::{Asked, Shared, UPGRADE_WAIT},
+    asked::Asked,
+    connect::{Shared, UPGRADE_WAIT},
+    heard::Heard,
     inside::{ClientSide, First, Stream, look},
     intercept::NoHandshake,
     relay::relay,
 };
+
+/// A client that trusts nobody but the host leaves as soon as it has seen the certificate; one that leaves
+/// later had a connection that it did not need.
+const AT_ONCE: Duration = Duration::from_secs(5);
 
 impl Shared {
     /// Waits for the client's first bytes, which decide.
@@ -54,24 +64,31 @@ impl Shared {
         match interception.shake_hands(client, &asked.host).await {
             Ok(stream) => {
                 let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                let io = Box::new(stream);
-                self.enter(asked, io, Entered::Tls, is_http2, extensions)
+                let ((io, is_heard), begin) = (Heard::new(stream), Instant::now());
+                self.enter(asked, Box::new(io), Entered::Tls, is_http2, extensions)
                     .await;
+                if is_heard.load(Ordering::Relaxed) {
+                    interception.trusts(asked.peer.ip(), &asked.host);
+                } else if begin.elapsed() < AT_ONCE && !self.cut.is_cancelled() {
+                    let is_refusal = interception.left(asked.peer.ip(), &asked.host);
+                    self.not_entered(asked, NoHandshake::Left, is_refusal);
+                }
                 End::Closed
             }
-            Err(refused @ NoHandshake::Refused(_)) => {
-                interception.leave_alone(asked.peer.ip(), &asked.host);
-                let error = refused.into();
-                self.observe
-                    .unwilling(&asked.authority(), asked.peer, &error);
+            Err(why) => {
+                let is_refusal = interception.no_handshake(asked.peer.ip(), &asked.host, &why);
+                self.not_entered(asked, why, is_refusal);
                 End::Broken
             }
-            Err(failed) => {
-                let error = failed.into();
-                self.observe
-                    .not_entered(&asked.authority(), asked.peer, &error);
-                End::Broken
-            }
+        }
+    }
+
+    fn not_entered(&self, asked: &Asked, why: NoHandshake, is_refusal: bool) {
+        let (authority, error) = (asked.authority(), why.into());
+        if is_refusal {
+            self.observe.unwilling(&authority, asked.peer, &error);
+        } else {
+            self.observe.not_entered(&authority, asked.peer, &error);
         }
     }
 
@@ -104,8 +121,9 @@ impl Shared {
 
     /// The client has had its 200, so that a failure shows only as a closed connection.
     async fn pass(&self, asked: &Asked, client: ClientSide) -> (Traffic, End) {
-        match self.dialer.connect(&asked.host, asked.port).await {
-            Ok(origin) => relay(client, origin, self.idle, &self.cut).await,
+        let dialer = self.dialer.load_full();
+        match dialer.connect(&asked.host, asked.port).await {
+            Ok(origin) => relay(client, origin, self.bounds(asked)).await,
             Err(error) => {
                 let error = io::Error::other(error).into();
                 self.observe

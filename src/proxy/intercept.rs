@@ -1,23 +1,19 @@
 //! `Interception`: tunnels that end here. It decides which hosts, shakes hands as they would, and
-//! remembers clients that refuse to be answered by anybody else.
+//! leaves clients alone that refuse to be answered by anybody else.
 
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use artifact_cache_layers::{body::BoxError, egress::HostPattern};
-use quick_cache::sync::Cache;
 use rustls::{AlertDescription, server::Acceptor};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    time::{Instant, timeout},
+    time::timeout,
 };
 use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 
-use super::authority::Leaves;
+use super::{authority::Leaves, unwilling::Unwilling};
 use crate::config::intercept::Intercept as Settings;
-
-/// Clients and hosts that are remembered.
-const CAPACITY: usize = 4096;
 
 /// Ends tunnels here. Clones share everything.
 #[derive(Clone)]
@@ -25,12 +21,16 @@ pub struct Interception(Arc<Shared>);
 
 struct Shared {
     leaves: ArcSwap<Leaves>,
+    rules: ArcSwap<Rules>,
+    unwilling: Unwilling,
+}
+
+/// What the settings say.
+struct Rules {
     /// None stands for what the authority may vouch for.
     hosts: Option<Vec<HostPattern>>,
     handshake_timeout: Duration,
     pause: Duration,
-    /// Until when a client is left alone with a host.
-    refused: Cache<(IpAddr, String), Instant>,
 }
 
 /// Why there was no handshake inside a tunnel.
@@ -39,6 +39,9 @@ pub(super) enum NoHandshake {
     /// The client does not trust our certificate, and said so.
     #[error("the client refuses our certificate ({0:?})")]
     Refused(AlertDescription),
+    /// The client was shown our certificate and left.
+    #[error("the client leaves on seeing our certificate")]
+    Left,
     /// Anything else.
     #[error("no handshake inside the tunnel")]
     Failed(#[source] BoxError),
@@ -50,16 +53,20 @@ impl Interception {
     /// # Errors
     /// When `intercept.hosts` names no hosts.
     pub fn new(settings: &Settings, leaves: Leaves) -> Result<Self, BoxError> {
-        let hosts: Result<Vec<HostPattern>, _> =
-            settings.hosts.iter().map(|text| text.parse()).collect();
-        let hosts = hosts?;
         Ok(Self(Arc::new(Shared {
             leaves: ArcSwap::from_pointee(leaves),
-            hosts: (!hosts.is_empty()).then_some(hosts),
-            handshake_timeout: settings.handshake_timeout.0,
-            pause: settings.refusal_pause.0,
-            refused: Cache::new(CAPACITY),
+            rules: ArcSwap::from_pointee(Rules::new(settings)?),
+            unwilling: Unwilling::new(),
         })))
+    }
+
+    /// Intercepts by other settings from now on. Tunnels that are open stay what they are.
+    ///
+    /// # Errors
+    /// When `intercept.hosts` names no hosts; nothing is changed then.
+    pub fn set_rules(&self, settings: &Settings) -> Result<(), BoxError> {
+        self.0.rules.store(Arc::new(Rules::new(settings)?));
+        Ok(())
     }
 
     /// Makes certificates of another authority from now on.
@@ -76,7 +83,7 @@ impl Interception {
         let leaves = shared.leaves.load();
         let authority = leaves.authority();
         let is_bound = !authority.description().hosts.is_empty();
-        match &shared.hosts {
+        match &shared.rules.load().hosts {
             None => authority.permits(host) && (is_bound || !is_address),
             Some(hosts) => {
                 let any: Option<HostPattern> = "*".parse().ok();
@@ -91,18 +98,32 @@ impl Interception {
     /// Whether this client's tunnels to the host can be intercepted now.
     pub(super) fn is_possible(&self, client: IpAddr, host: &str) -> bool {
         let shared = &*self.0;
-        let key = (client, host.to_owned());
-        let is_left_alone = shared
-            .refused
-            .get(&key)
-            .is_some_and(|until| until > Instant::now());
-        !is_left_alone && shared.leaves.load().authority().permits(host)
+        !shared.unwilling.is_left_alone(client, host)
+            && shared.leaves.load().authority().permits(host)
     }
 
-    /// Leaves this client alone with the host for a while.
-    pub(super) fn leave_alone(&self, client: IpAddr, host: &str) {
-        let until = Instant::now() + self.0.pause;
-        self.0.refused.insert((client, host.to_owned()), until);
+    /// There was no handshake with this client; whether it is left alone with the host from now on.
+    pub(super) fn no_handshake(&self, client: IpAddr, host: &str, why: &NoHandshake) -> bool {
+        match why {
+            NoHandshake::Refused(_) => {
+                let pause = self.0.rules.load().pause;
+                self.0.unwilling.refused(client, host, pause);
+                true
+            }
+            NoHandshake::Left => self.left(client, host),
+            NoHandshake::Failed(_) => false,
+        }
+    }
+
+    /// This client left on seeing our certificate; whether it is left alone with the host from now on.
+    pub(super) fn left(&self, client: IpAddr, host: &str) -> bool {
+        let pause = self.0.rules.load().pause;
+        self.0.unwilling.left(client, host, pause)
+    }
+
+    /// This client asked for something of the host.
+    pub(super) fn trusts(&self, client: IpAddr, host: &str) {
+        self.0.unwilling.trusts(client, host);
     }
 
     /// Shakes hands as `host`, or as the name that the client asks for: a client that means another
@@ -115,7 +136,8 @@ impl Interception {
     where
         I: AsyncRead + AsyncWrite + Unpin,
     {
-        match timeout(self.0.handshake_timeout, self.accept(io, host)).await {
+        let limit = self.0.rules.load().handshake_timeout;
+        match timeout(limit, self.accept(io, host)).await {
             Ok(accepted) => accepted,
             Err(elapsed) => Err(NoHandshake::Failed(elapsed.into())),
         }
@@ -131,10 +153,25 @@ impl Interception {
         let name = hello.server_name().unwrap_or(host).to_owned();
         let server = self.0.leaves.load().server(&name);
         let server = server.map_err(|error| NoHandshake::Failed(error.into()))?;
-        begun
-            .into_stream(server)
-            .await
-            .map_err(|error| failed(&error))
+        let shaken = begun.into_stream(server).await;
+        shaken.map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::BrokenPipe => NoHandshake::Left,
+            _ => failed(&error),
+        })
+    }
+}
+
+impl Rules {
+    fn new(settings: &Settings) -> Result<Self, BoxError> {
+        let hosts = settings.hosts.iter().map(|text| text.parse());
+        let hosts = hosts.collect::<Result<Vec<HostPattern>, _>>()?;
+        Ok(Self {
+            hosts: (!hosts.is_empty()).then_some(hosts),
+            handshake_timeout: settings.handshake_timeout.0,
+            pause: settings.refusal_pause.0,
+        })
     }
 }
 

@@ -2,10 +2,12 @@
 //! to, how many there are, and how their bytes are carried. It looks at those bytes only where a rule
 //! ends the tunnel here; then the same stack serves what is inside, as a function that it is given.
 
+mod asked;
 pub mod authority;
 mod connect;
 mod disabled;
 mod enter;
+mod heard;
 mod inside;
 mod intercept;
 mod observe;
@@ -14,6 +16,7 @@ mod refusal;
 mod relay;
 mod rewound;
 mod rules;
+mod unwilling;
 
 pub use self::{
     connect::Tunnel,

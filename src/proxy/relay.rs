@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::upstream::Link;
+use crate::{pace::Pace, upstream::Link};
 
 /// The buffer of one direction.
 const BUFFER_BYTES: usize = 16 << 10;
@@ -39,6 +39,17 @@ pub enum End {
     Cut,
     /// The client was gone before the tunnel began.
     Abandoned,
+}
+
+/// What a tunnel is held to.
+#[derive(Clone, Copy)]
+pub(super) struct Bounds<'a> {
+    /// How long nothing may move.
+    pub(super) idle: Duration,
+    /// Cancelled when tunnels have to end.
+    pub(super) cut: &'a CancellationToken,
+    /// How fast the client is sent bytes.
+    pub(super) pace: Option<&'a Pace>,
 }
 
 /// What both directions tell the idle watch.
@@ -75,20 +86,15 @@ impl Activity {
 
 /// Carries bytes until the tunnel ends. A side that closes its half is passed on as such, and the
 /// other half goes on. Every other end resets the origin's connection; `client` is dropped without a
-/// shutdown then, which its owner takes for the same.
-pub(super) async fn relay<C>(
-    client: C,
-    origin: Link,
-    idle: Duration,
-    cut: &CancellationToken,
-) -> (Traffic, End)
+/// shutdown then, which its owner takes for the same. What goes to the client keeps its pace.
+pub(super) async fn relay<C>(client: C, origin: Link, bounds: Bounds<'_>) -> (Traffic, End)
 where
     C: AsyncRead + AsyncWrite + Unpin,
 {
     match origin {
         // Halves of a TCP stream need no lock between them.
         Link::Plain(mut stream) => {
-            let ended = both_ways(client, stream.split(), idle, cut).await;
+            let ended = both_ways(client, stream.split(), bounds).await;
             if ended.1 != End::Closed {
                 // It fails only on a connection that is gone already.
                 let _ = stream.set_zero_linger();
@@ -97,7 +103,7 @@ where
         }
         Link::Tls(stream) => {
             let (from_origin, to_origin) = split(stream);
-            both_ways(client, (from_origin, to_origin), idle, cut).await
+            both_ways(client, (from_origin, to_origin), bounds).await
         }
     }
 }
@@ -105,8 +111,7 @@ where
 async fn both_ways<C, R, W>(
     client: C,
     (from_origin, to_origin): (R, W),
-    idle: Duration,
-    cut: &CancellationToken,
+    bounds: Bounds<'_>,
 ) -> (Traffic, End)
 where
     C: AsyncRead + AsyncWrite + Unpin,
@@ -118,14 +123,14 @@ where
         let (from_client, to_client) = split(client);
         let both_ways = async {
             tokio::try_join!(
-                carry(from_client, to_origin, &sent, &activity),
-                carry(from_origin, to_client, &received, &activity),
+                carry(from_client, to_origin, (&sent, &activity), None),
+                carry(from_origin, to_client, (&received, &activity), bounds.pace),
             )
         };
         tokio::select! {
             done = both_ways => done.map_or(End::Broken, |_| End::Closed),
-            () = activity.ceased(idle) => End::Idle,
-            () = cut.cancelled() => End::Cut,
+            () = activity.ceased(bounds.idle) => End::Idle,
+            () = bounds.cut.cancelled() => End::Cut,
         }
     };
     let (sent, received) = (sent.into_inner(), received.into_inner());
@@ -135,14 +140,14 @@ where
 async fn carry<R, W>(
     mut reader: R,
     mut writer: W,
-    carried: &AtomicU64,
-    activity: &Activity,
+    (carried, activity): (&AtomicU64, &Activity),
+    pace: Option<&Pace>,
 ) -> io::Result<()>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let mut buffer = vec![0; BUFFER_BYTES];
+    let mut buffer = vec![0; pace.map_or(BUFFER_BYTES, |pace| pace.piece(BUFFER_BYTES))];
     loop {
         let read = reader.read(&mut buffer).await?;
         activity.moved();
@@ -152,5 +157,8 @@ where
         writer.write_all(&buffer[..read]).await?;
         activity.moved();
         carried.fetch_add(read as u64, Ordering::Relaxed);
+        if let Some(pace) = pace {
+            pace.keep(read as u64).await;
+        }
     }
 }

@@ -31,6 +31,7 @@ use super::{
     Limits, Stack,
     answer::Answer,
     http2::{self, Drain, Own, as_http1},
+    interim::Interims,
     plain::Plain,
     request_body::RequestBody,
     streams::{Executor, Overdue, StreamStalled, Streams},
@@ -75,8 +76,7 @@ impl Connection {
         let answer = self.answer(stack);
         let service = service_fn(move |request: Request<Incoming>| {
             let is_connect = request.method() == Method::CONNECT;
-            // A client of HTTP/1.0 knows no interim responses (RFC 9110 §15.2).
-            let takes = request.version() > Version::HTTP_10;
+            let takes = takes_interims(&request);
             let interim = wire.interims().begin();
             let answer = answer(request, takes.then_some(interim));
             let (wire, answer) = (Arc::clone(&wire), wire.interims().before(answer));
@@ -96,9 +96,15 @@ impl Connection {
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         S: Stack,
     {
-        let io = Plain::new(TokioIo::new(io), self.limits.write_timeout);
+        let interims = Arc::<Interims>::default();
+        let io = Plain::new(TokioIo::new(io), self.limits.write_timeout)
+            .with_interims(Arc::clone(&interims));
         let answer = self.answer(stack);
-        let service = service_fn(move |request| answer(request, None));
+        let service = service_fn(move |request: Request<Incoming>| {
+            let takes = takes_interims(&request);
+            let interim = interims.begin();
+            interims.before(answer(request, takes.then_some(interim)))
+        });
         self.run(io, service).await
     }
 
@@ -189,15 +195,22 @@ impl Connection {
     }
 
     /// Never hyper-util's `auto` builder: it has no deadline for a client that says nothing. Here
-    /// `header_read_timeout` covers silence, half a head, and idleness between requests.
+    /// `header_read_timeout` covers silence, half a head, and idleness between requests. A client that
+    /// closes its half behind a request still gets the answer (decision 0061).
     fn settings(&self) -> Builder {
         let mut builder = Builder::new();
         builder
             .timer(ConnectionTimer::default())
             .header_read_timeout(self.limits.header_timeout)
+            .half_close(true)
             .max_header_size(self.limits.max_head)
             .max_buf_size(BUFFER_BYTES.max(self.limits.max_head))
             .writev(true);
         builder
     }
+}
+
+/// A client of HTTP/1.0 knows no interim responses (RFC 9110 §15.2).
+fn takes_interims<B>(request: &Request<B>) -> bool {
+    request.version() > Version::HTTP_10
 }

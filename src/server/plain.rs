@@ -4,18 +4,21 @@
 use std::{
     io::{self, IoSlice},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 
-use super::stall::Stall;
+use super::{interim::Interims, stall::Stall};
 
 /// A byte stream whose writes may not stall for longer than a limit.
 pub(super) struct Plain<I> {
     io: I,
     stall: Stall,
+    /// What goes out before a final response, where hyper does not see to it.
+    interims: Option<Arc<Interims>>,
 }
 
 impl<I> Plain<I> {
@@ -23,7 +26,14 @@ impl<I> Plain<I> {
         Self {
             io,
             stall: Stall::new(write_timeout),
+            interims: None,
         }
+    }
+
+    /// Writes these whenever hyper has nothing left to write.
+    pub(super) fn with_interims(mut self, interims: Arc<Interims>) -> Self {
+        self.interims = Some(interims);
+        self
     }
 
     fn bounded<T>(
@@ -75,7 +85,14 @@ impl<I: Write + Unpin> Write for Plain<I> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let outcome = Pin::new(&mut self.io).poll_flush(cx);
+        let Self { io, interims, .. } = &mut *self;
+        let written = interims.as_ref().map_or(Poll::Ready(Ok(())), |interims| {
+            interims.poll_write(cx, |cx, bytes| Pin::new(&mut *io).poll_write(cx, bytes))
+        });
+        let outcome = match written {
+            Poll::Ready(Ok(())) => Pin::new(io).poll_flush(cx),
+            not_yet => not_yet,
+        };
         self.bounded(cx, outcome)
     }
 

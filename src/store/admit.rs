@@ -238,6 +238,7 @@ impl Store {
                 let identity = PartialIdentity::new(target.uri.to_string(), validator.into(), now);
                 PartialIdentity {
                     total_len: length,
+                    response: length.map(|length| head.beginning(&target.uri, length)),
                     ..identity
                 }
             });

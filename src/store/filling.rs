@@ -13,13 +13,13 @@ use std::{
 use artifact_cache_layers::{
     body::Body,
     digest::Sha256,
-    semantics::cache_key::Nominated,
+    semantics::{cache_key::Nominated, stored_response::StoredResponse, target_uri::TargetUri},
     share::{PartPermit, Share, Verdict, Wanted},
 };
 use http::{HeaderMap, StatusCode};
 
 use crate::{
-    blob::follow::Growing,
+    blob::{Recovery, follow::Growing},
     telemetry::{instrument::UnderWay, metrics::Metrics},
 };
 
@@ -31,6 +31,23 @@ pub(super) struct Head {
     pub(super) request_time: SystemTime,
     pub(super) response_time: SystemTime,
     pub(super) nominated: Nominated,
+}
+
+impl Head {
+    /// What is written beside the first bytes of a body, so that they can be read before the rest is
+    /// there. The digest is nobody's: it is not known yet.
+    pub(super) fn beginning(&self, uri: &TargetUri, length: u64) -> Recovery {
+        let response = StoredResponse {
+            status: self.status,
+            fields: self.fields.clone(),
+            request_time: self.request_time,
+            response_time: self.response_time,
+            nominated: self.nominated.clone(),
+            digest: Sha256::of(b""),
+            length,
+        };
+        Recovery::new(uri, None, &response)
+    }
 }
 
 /// One fill, as requests see it.

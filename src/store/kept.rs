@@ -7,12 +7,18 @@ use std::{
     time::Duration,
 };
 
-use artifact_cache_layers::semantics::cache_key::CacheKey;
+use artifact_cache_layers::{
+    cache::Part,
+    semantics::{cache_key::CacheKey, stored_response::StoredResponse},
+};
 use http::HeaderValue;
 
-use super::room::{Grant, Room};
+use super::{
+    lookup::Content,
+    room::{Grant, Room},
+};
 use crate::{
-    blob::{BlobStore, Partial},
+    blob::{Blob, BlobStore, Partial},
     clock::Clock,
 };
 
@@ -21,6 +27,7 @@ pub(super) struct KeptPartial {
     pub(super) partial: Partial,
     pub(super) length: u64,
     pub(super) validator: HeaderValue,
+    response: Option<StoredResponse>,
     /// What it takes on disk.
     grant: Grant,
 }
@@ -65,7 +72,11 @@ impl KeptPartials {
     pub(super) fn drop_one(&self) -> bool {
         let mut state = self.lock();
         let Some(key) = state.left.keys().next().copied() else {
-            return false;
+            // One that was only read, or that a request is about to continue: that asks for the whole then.
+            let open = state.open.keys().next().copied();
+            let dropped = open.and_then(|key| state.open.remove(&key));
+            drop(state);
+            return dropped.is_some();
         };
         let grant = state.left.remove(&key);
         drop(state);
@@ -91,6 +102,7 @@ impl KeptPartials {
         // The last byte is asked for again: there is no request for the rest of a part that is whole.
         let length = length.checked_sub(1).filter(|&length| length > 0)?;
         let validator = HeaderValue::try_from(identity.validator).ok()?;
+        let response = identity.response.and_then(|response| response.read());
         let found = (length, validator.clone());
         self.lock().open.insert(
             key,
@@ -98,10 +110,33 @@ impl KeptPartials {
                 partial,
                 length,
                 validator,
+                response: response.map(|(_, _, response)| response),
                 grant,
             },
         );
         Some(found)
+    }
+
+    /// What is there of `key`, to be read as it is; `None` when the length of the whole is not known.
+    pub(super) async fn part(&self, key: &CacheKey) -> Option<Part<Content>> {
+        let (available, _) = self.find(key).await?;
+        let state = self.lock();
+        let open = state.open.get(key)?;
+        Some(Part {
+            response: open.response.clone()?,
+            content: Content::File(Arc::new(Blob {
+                file: open.partial.file().clone(),
+                len: available,
+            })),
+            available,
+        })
+    }
+
+    /// Removes what was left of `key`.
+    pub(super) async fn forget(&self, key: &CacheKey) {
+        if self.find(key).await.is_some() {
+            drop(self.take(key));
+        }
     }
 
     /// Takes what [`KeptPartials::find`] found. Dropping it removes the file.

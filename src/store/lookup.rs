@@ -5,7 +5,7 @@ use std::{io, ops::Range, sync::Arc};
 
 use artifact_cache_layers::{
     body::{Body, BoxError},
-    cache::{self, Pinned},
+    cache::{self, Part, Pinned},
     digest::Sha256,
     extensions::Repeat,
     semantics::{cache_key::CacheKey, stored_response::StoredResponse, target_uri::TargetUri},
@@ -93,6 +93,10 @@ impl cache::Store for Store {
         }))
     }
 
+    async fn part(&self, key: &CacheKey) -> Option<Part<Content>> {
+        self.kept_partials().part(key).await
+    }
+
     async fn update(&self, uri: &TargetUri, response: StoredResponse) -> Result<(), BoxError> {
         let key = CacheKey::of(uri);
         let addition = Addition {
@@ -117,6 +121,7 @@ impl cache::Store for Store {
         if self.pending().set(&key).is_some() {
             self.settle().await;
         }
+        self.kept_partials().forget(&key).await;
         self.catalog().write(Change::Invalidate { key }).await?;
         Ok(())
     }

@@ -56,6 +56,8 @@ pub enum Pressure {
     Cap,
     /// `storage.min_free_bytes`.
     Disk,
+    /// Somebody asked for it.
+    Operator,
 }
 
 impl Pressure {
@@ -65,6 +67,7 @@ impl Pressure {
         match self {
             Self::Cap => "max_bytes",
             Self::Disk => "min_free_bytes",
+            Self::Operator => "gc",
         }
     }
 }

@@ -13,6 +13,7 @@ mod failure;
 mod framing;
 mod guard;
 mod interim;
+mod journey;
 mod link;
 mod names;
 mod observe;
@@ -32,22 +33,14 @@ use std::{
     time::Duration,
 };
 
-use artifact_cache_layers::{
-    body::{Body, BoxError},
-    extensions::{FinalUri, Peer, Target},
-};
+use arc_swap::ArcSwap;
+use artifact_cache_layers::body::{Body, BoxError};
 use http::{HeaderValue, Request, Response};
 use tokio::time::Instant;
 use tower::Service;
 
 use self::{
-    attempt::Errand,
-    circuit::Circuits,
-    connector::Pool,
-    destination::{Destination, Stores},
-    redirect::{Follow, Itinerary},
-    retry::Retries,
-    throttle::Throttle,
+    circuit::Circuits, connector::Pool, destination::Stores, retry::Retries, throttle::Throttle,
     ways::Ways,
 };
 pub use self::{
@@ -63,27 +56,29 @@ pub use self::{
 use crate::{
     clock::Clock,
     config::{s3::S3, upstream::Upstream},
-    s3::{Endpoints, Operation},
+    s3::Endpoints,
 };
 
-/// Asks origins. A request carries a [`Target`]: its URI is what is asked for, and its mode decides
+/// Asks origins. A request carries a [`Target`](artifact_cache_layers::extensions::Target): its URI is what is asked for, and its mode decides
 /// whether redirects and unwelcome statuses are dealt with here (archive modes) or passed through. The
-/// URI of an object is asked of its store, and so is the [`Operation`] that a request may carry.
+/// URI of an object is asked of its store, and so is the [`Operation`](crate::s3::Operation) that a request may carry.
 ///
 /// Every error is either an [`UpstreamFailure`] or what the [`Guard`] said, found by
 /// [`cause_of`](artifact_cache_layers::cause::cause_of). Clones share connections, circuits and budget.
 #[derive(Clone)]
-pub struct Upstreams(Arc<Shared>);
+pub struct Upstreams(Arc<ArcSwap<Shared>>);
 
+/// What one request uses from its beginning to its end.
+#[derive(Clone)]
 struct Shared {
     dialer: Dialer,
     ways: Arc<Ways>,
     pool: Pool,
-    stores: Stores,
+    stores: Arc<Stores>,
     roots: Roots,
-    circuits: Circuits,
-    retries: Retries,
-    throttle: Throttle,
+    circuits: Arc<Circuits>,
+    retries: Arc<Retries>,
+    throttle: Arc<Throttle>,
     clock: Clock,
     guard: Arc<dyn Guard>,
     observe: Arc<dyn Observe>,
@@ -127,21 +122,20 @@ impl Upstreams {
         Self::with_roots(settings, guard, roots)
     }
 
-    /// Which stores objects are asked of; to be called before the value is cloned.
+    /// Which stores objects are asked of.
     ///
     /// # Errors
     /// When certificates of a store cannot be read.
     pub fn with_stores(
-        mut self,
+        self,
         upstream: &Upstream,
         settings: &S3,
         endpoints: Endpoints,
     ) -> Result<Self, InvalidUpstream> {
-        if let Some(shared) = Arc::get_mut(&mut self.0) {
-            let (guard, roots) = (&shared.guard, &shared.roots);
-            shared.stores = Stores::new(upstream, settings, endpoints, guard, roots)?;
-        }
-        Ok(self)
+        let shared = self.0.load();
+        let (guard, roots) = (&shared.guard, &shared.roots);
+        let stores = Stores::new(upstream, settings, endpoints, guard, roots)?;
+        Ok(self.with(|shared| shared.stores = stores.into()))
     }
 
     /// The same, trusting exactly `roots`.
@@ -153,20 +147,18 @@ impl Upstreams {
         guard: Arc<dyn Guard>,
         roots: Roots,
     ) -> Result<Self, InvalidUpstream> {
-        let ways = Arc::new(Ways::new(settings).map_err(InvalidUpstream::Ways)?);
-        let tls = connector::tls(roots.clone())?;
-        let dialer = Dialer::new(Arc::clone(&guard), settings.connect_timeout.0)
-            .along(Arc::clone(&ways), Arc::new(tls.clone()));
-        let pool = connector::pool(settings, dialer.clone(), tls);
-        Ok(Self(Arc::new(Shared {
+        let dialer = Dialer::new(Arc::clone(&guard), settings.connect_timeout.0);
+        let (dialer, ways, pool) = led(dialer, settings, &roots)?;
+        let circuits = Circuits::new(settings.circuit_failures, settings.circuit_open.0);
+        Ok(Self(Arc::new(ArcSwap::from_pointee(Shared {
             dialer,
             ways,
             pool,
             roots,
-            stores: Stores::default(),
-            circuits: Circuits::new(settings.circuit_failures, settings.circuit_open.0),
-            retries: Retries::new(settings.max_retries),
-            throttle: Throttle::new(settings),
+            stores: Arc::default(),
+            circuits: circuits.into(),
+            retries: Retries::new(settings.max_retries).into(),
+            throttle: Throttle::new(settings).into(),
             clock: Clock::system(),
             guard,
             observe: Arc::new(()),
@@ -175,115 +167,76 @@ impl Upstreams {
             max_redirects: settings.max_redirects,
             presigned: true,
             body: body::Bounds::new(settings),
-        })))
+        }))))
     }
 
-    /// Who is told of requests; to be called before the value is cloned, later calls change nothing.
-    #[must_use]
-    pub fn observed_by(mut self, observe: Arc<dyn Observe>) -> Self {
-        if let Some(shared) = Arc::get_mut(&mut self.0) {
-            shared.observe = observe;
-        }
+    /// Takes the ways of these settings from now on: parents, routes, mirrors and fields of our own. Requests
+    /// under way end as they began; connections that lead along the old ways are not used again.
+    ///
+    /// # Errors
+    /// When a setting is not usable; nothing is changed then.
+    pub fn set_ways(&self, settings: &Upstream) -> Result<(), InvalidUpstream> {
+        let shared = self.0.load_full();
+        let (dialer, ways, pool) = led(shared.dialer.clone(), settings, &shared.roots)?;
+        self.0.store(Arc::new(Shared {
+            dialer,
+            ways,
+            pool,
+            ..(*shared).clone()
+        }));
+        Ok(())
+    }
+
+    /// Changes what the requests from now on use.
+    fn with(self, change: impl FnOnce(&mut Shared)) -> Self {
+        let mut shared = (*self.0.load_full()).clone();
+        change(&mut shared);
+        self.0.store(Arc::new(shared));
         self
     }
 
-    /// Whether what is forwarded follows redirects to presigned URLs; to be called before the value is
-    /// cloned, later calls change nothing.
+    /// Who is told of requests.
     #[must_use]
-    pub fn following_presigned(mut self, presigned: bool) -> Self {
-        if let Some(shared) = Arc::get_mut(&mut self.0) {
-            shared.presigned = presigned;
-        }
-        self
+    pub fn observed_by(self, observe: Arc<dyn Observe>) -> Self {
+        self.with(|shared| shared.observe = observe)
     }
 
-    /// The clock that `Retry-After` dates are read by; to be called before the value is cloned.
+    /// Whether what is forwarded follows redirects to presigned URLs.
     #[must_use]
-    pub fn timed_by(mut self, clock: Clock) -> Self {
-        if let Some(shared) = Arc::get_mut(&mut self.0) {
-            shared.clock = clock;
-        }
-        self
+    pub fn following_presigned(self, presigned: bool) -> Self {
+        self.with(|shared| shared.presigned = presigned)
+    }
+
+    /// The clock that `Retry-After` dates are read by.
+    #[must_use]
+    pub fn timed_by(self, clock: Clock) -> Self {
+        self.with(|shared| shared.clock = clock)
     }
 
     /// Origins that are left alone at present because they kept failing.
     #[must_use]
     pub fn open_circuits(&self) -> u64 {
-        self.0.circuits.open_at(Instant::now())
+        self.0.load().circuits.open_at(Instant::now())
     }
 
     /// What opens connections, under the same guard and deadline: for tunnels.
     #[must_use]
     pub fn dialer(&self) -> Dialer {
-        self.0.dialer.clone()
+        self.0.load().dialer.clone()
     }
 }
 
-impl Shared {
-    async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
-        self.observe.requested();
-        self.follow(request).await
-    }
-
-    /// Goes where redirects lead, in archive modes, for requests that only read.
-    async fn follow(&self, mut request: Request<Body>) -> Result<Response<Body>, BoxError> {
-        let extensions = request.extensions_mut();
-        let operation = extensions.remove::<Operation>();
-        let target = extensions.remove::<Target>().ok_or(NoTarget)?;
-        let peer = extensions.get::<Peer>();
-        let errand = Errand {
-            interim: peer.and_then(|peer| peer.1.clone()),
-            mode: target.mode,
-            deadline: Instant::now() + self.head_timeout,
-            follows: Follow::of(target.mode, request.method(), self.presigned),
-        };
-        let here = self.destination(&target, operation)?;
-        let request = self.outgoing(request, &target);
-        self.travel(request, here, &target, errand).await
-    }
-
-    async fn travel(
-        &self,
-        mut request: Request<Body>,
-        mut here: Destination,
-        target: &Target,
-        errand: Errand,
-    ) -> Result<Response<Body>, BoxError> {
-        let mut itinerary = Itinerary::new(here.origin.clone(), self.max_redirects);
-        let mut last = target.uri.clone();
-        loop {
-            let again = attempt::again(&request);
-            let mut response = self.attempts(request, &here, &errand).await?;
-            let rewritten = self.ways.rewritten(itinerary.here());
-            let asked = rewritten.filter(|_| here.signing.is_none());
-            let next = errand.follows.next(&itinerary, &response, asked.as_ref())?;
-            let next = next.map(|next| self.ways.restored(next));
-            let (Some(next), Some(mut again)) = (next, again) else {
-                itinerary.restore(response.headers_mut());
-                response.extensions_mut().insert(FinalUri(last));
-                return Ok(match here.signing {
-                    Some(_) => explain::explained(response, errand.deadline).await,
-                    None => response,
-                });
-            };
-            here = self.onward(here, &next, explain::region(&response))?;
-            itinerary.remember(response.headers());
-            itinerary.go(next.clone(), again.headers_mut());
-            (request, last) = (again, next);
-        }
-    }
-
-    /// The request without what its way through the program left on it.
-    fn outgoing(&self, request: Request<Body>, target: &Target) -> Request<Body> {
-        let (mut head, body) = request.into_parts();
-        head.extensions = http::Extensions::new();
-        head.version = http::Version::HTTP_11;
-        if target.mode.is_archive() {
-            let user_agent = self.user_agent.clone();
-            head.headers.insert(http::header::USER_AGENT, user_agent);
-        }
-        Request::from_parts(head, body)
-    }
+/// The dialer along the ways of these settings, those ways, and connections that lead there.
+fn led(
+    dialer: Dialer,
+    settings: &Upstream,
+    roots: &Roots,
+) -> Result<(Dialer, Arc<Ways>, Pool), InvalidUpstream> {
+    let ways = Arc::new(Ways::new(settings).map_err(InvalidUpstream::Ways)?);
+    let tls = connector::tls(roots.clone())?;
+    let dialer = dialer.along(Arc::clone(&ways), Arc::new(tls.clone()));
+    let pool = connector::pool(settings, dialer.clone(), tls);
+    Ok((dialer, ways, pool))
 }
 
 impl Service<Request<Body>> for Upstreams {
@@ -296,7 +249,7 @@ impl Service<Request<Body>> for Upstreams {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let shared = Arc::clone(&self.0);
+        let shared = self.0.load_full();
         Box::pin(async move { shared.answer(request).await })
     }
 }

@@ -58,7 +58,7 @@ start_cache() {
   port=$(free_port)
   cache=http://127.0.0.1:$port
   "$ARTIFACT_CACHE" serve --listen "127.0.0.1:$port" --metrics-listen 127.0.0.1:0 \
-    --data "$work/data" --allow-cidr 127.0.0.0/8 >"$work/cache.log" 2>&1 &
+    --data "$work/data" --allow-cidr 127.0.0.0/8 ${cache_flags[@]+"${cache_flags[@]}"} >"$work/cache.log" 2>&1 &
   cache_pid=$!
   wait_for "$cache/healthz"
 }
@@ -100,7 +100,9 @@ PYTHON
 
 # A cache that ends tunnels to localhost, and the file of what its clients must trust: $trusted.
 start_intercepting_cache() {
-  "$ARTIFACT_CACHE" ca init --data "$work/data" --host localhost >/dev/null
+  local hosts=()
+  for host in localhost ${authority_hosts[@]+"${authority_hosts[@]}"}; do hosts+=(--host "$host"); done
+  "$ARTIFACT_CACHE" ca init --data "$work/data" "${hosts[@]}" >/dev/null
   trusted=$work/trusted.pem
   "$ARTIFACT_CACHE" ca export --data "$work/data" --out "$trusted" >/dev/null
   export ARTIFACT_CACHE__INTERCEPT__ENABLED=true

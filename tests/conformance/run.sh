@@ -2,13 +2,15 @@
 # Runs the public HTTP cache test suite (http-tests/cache-tests) against the built program, through the
 # forward proxy and through a mirror. It passes when every test passes but those of misses.json.
 #
-#   CACHE_TESTS=<checkout with its npm dependencies> [ARTIFACT_CACHE=<program>] tests/conformance/run.sh [door…]
+#   CACHE_TESTS=<checkout with its npm dependencies> [ARTIFACT_CACHE=<program>] [CACHE_CONFIG=<file>] \
+#     tests/conformance/run.sh [door…]
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 CACHE_TESTS=$(cd "${CACHE_TESTS:?set it to a checkout of http-tests/cache-tests}" && pwd)
 program=${ARTIFACT_CACHE:-$here/../../target/debug/artifact-cache}
 port=${CACHE_PORT:-18180}
 origin=${ORIGIN_PORT:-18181}
+config=${CACHE_CONFIG:-$here/config.yaml}
 doors=("$@")
 [[ ${#doors[@]} -gt 0 ]] || doors=(forward mirror)
 [[ -d $CACHE_TESTS/node_modules/undici ]] || { echo "run npm install in $CACHE_TESTS first" >&2; exit 2; }
@@ -17,7 +19,7 @@ export CACHE_TESTS
 failed=0
 for door in "${doors[@]}"; do
   data=$(mktemp -d)
-  env -i PATH="$PATH" HOME="$HOME" "$program" serve --config "$here/config.yaml" --data "$data" \
+  env -i PATH="$PATH" HOME="$HOME" "$program" serve --config "$config" --data "$data" \
     --listen "127.0.0.1:$port" --allow-cidr 127.0.0.0/8 >"$data/log" 2>&1 &
   cache=$!
   trap 'kill "$cache" 2>/dev/null || true; rm -rf "$data"' EXIT

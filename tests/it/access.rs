@@ -22,7 +22,7 @@ fn shut() -> Setup {
 
 /// What `artifact-cache token …` of this machine's operator prints.
 #[track_caller]
-fn operate(cache: &Cache, arguments: &[&str]) -> Value {
+pub(crate) fn operate(cache: &Cache, arguments: &[&str]) -> Value {
     let output = command(arguments)
         .arg("--data")
         .arg(cache.data())
@@ -59,7 +59,7 @@ pub(crate) fn token(cache: &Cache, scopes: &str, further: &[&str]) -> String {
 }
 
 /// `user:token` as a client sends it.
-fn basic(token: &str) -> String {
+pub(crate) fn basic(token: &str) -> String {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
     format!("Basic {}", STANDARD.encode(format!("user:{token}")))
 }

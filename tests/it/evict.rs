@@ -5,6 +5,7 @@ mod disk;
 mod keepers;
 mod load;
 mod restart;
+mod why;
 
 use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 

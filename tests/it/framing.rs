@@ -4,9 +4,11 @@
 use std::time::Duration;
 
 use crate::support::{
+    Ending,
     cache::Cache,
     client::Response,
-    origin::{Content, Origin, Reply},
+    eventually,
+    origin::{Content, Gate, Origin, Reply},
 };
 
 /// An origin that has `/a`, and a cache.
@@ -216,6 +218,26 @@ fn requests_behind_each_other_are_answered_one_by_one() {
     let asked = origin.requests_for("/a");
     let order: Vec<_> = asked.iter().map(|request| request.value("x")).collect();
     assert_eq!(order, [Some("first"), Some("second")]);
+}
+
+#[test]
+fn a_client_that_closes_its_half_behind_a_request_is_answered() {
+    let (origin, cache) = (Origin::start(), Cache::start());
+    let gate = Gate::closed();
+    let reply = Reply::ok(Content::literal("artifact")).head_gated(&gate);
+    origin.route("/slow", reply);
+    let mut client = cache.client();
+    let url = origin.url("/slow");
+    client.send(format!("GET {url} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes());
+    client.end(Ending::Fin);
+    eventually("the origin is asked", || origin.hits("/slow") == 1);
+    // A connection that was given up when its half closed would be over by then.
+    for _ in 0..20 {
+        assert_eq!(cache.get("/healthz").status(), 200);
+    }
+    gate.open();
+    assert_eq!(client.response("GET").text(), "artifact");
+    assert!(client.is_ended_by_peer());
 }
 
 #[test]

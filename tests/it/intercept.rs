@@ -7,3 +7,4 @@ mod lax;
 mod refused;
 mod rules;
 mod support;
+mod tokens;

@@ -38,6 +38,7 @@ mod range;
 mod recall;
 mod resolve;
 mod revalidate;
+mod rfc9111;
 mod s3_client;
 mod s3_upstream;
 mod server;

@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod metrics;
+mod purge;
 
 use crate::{
     fetch::assert_error,

@@ -2,6 +2,7 @@
 
 mod http;
 mod mirrors;
+mod reload;
 mod socks;
 
 use std::{fs, path::PathBuf};

@@ -44,7 +44,7 @@ const USES: [(&str, &[&str]); 28] = [
     // Sends messages out by the one way out; the application connects it with the registry.
     ("webhook", &["upstream"]),
     ("fleet", &["store", "s3"]),
-    ("proxy", &["respond", "upstream"]),
+    ("proxy", &["pace", "respond", "upstream"]),
     ("upstream", &["pace", "s3"]),
     ("store", &["catalog", "blob"]),
     ("catalog", &["artifact"]),

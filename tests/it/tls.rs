@@ -4,5 +4,6 @@ mod balancer;
 mod flood;
 mod handshake;
 mod http2;
+mod interim;
 mod reload;
 pub(crate) mod support;

@@ -2,6 +2,7 @@
 
 mod lies;
 mod memory;
+mod parts;
 mod restart;
 mod resume;
 mod space;

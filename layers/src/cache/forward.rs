@@ -1,6 +1,7 @@
 //! Forwarded requests, by RFC 9111: reuse what may be reused, validate what must be, forward the rest.
 
 mod origin;
+mod part;
 
 use http::{Method, Request, Response};
 use http_body::Body as _;
@@ -67,6 +68,13 @@ where
             let (reason, stored) = match self.reuse().await? {
                 Step::Answer(response) => return Ok(response),
                 Step::Ask(reason, stored) => (reason, stored),
+            };
+            let (reason, stored) = match stored {
+                None => match Box::pin(self.try_part(reason)).await {
+                    Step::Answer(response) => return Ok(response),
+                    Step::Ask(reason, stored) => (reason, stored),
+                },
+                stored => (reason, stored),
             };
             if reuse::only_if_cached(&self.head) {
                 return Err(OnlyIfCached.into());

@@ -56,7 +56,7 @@ use self::negative::Negative;
 pub use self::{
     rules::{Alias, Archive, Rules, Task},
     service::Cache,
-    store::{Content, Pinned, Store, Stored, StoredSet},
+    store::{Content, Part, Pinned, Store, Stored, StoredSet},
 };
 use crate::{
     body::BoxError,

@@ -75,6 +75,17 @@ pub struct Pinned {
     pub is_alias: bool,
 }
 
+/// A response of which only the beginning is there (RFC 9111 §3.3).
+#[derive(Clone, Debug)]
+pub struct Part<C> {
+    /// The response. Its length is that of the whole; its digest says nothing.
+    pub response: StoredResponse,
+    /// The bytes that are there.
+    pub content: C,
+    /// How many those are.
+    pub available: u64,
+}
+
 /// Where responses are kept. Cheap to clone.
 pub trait Store: Clone + Send + Sync + 'static {
     /// What one read finds.
@@ -99,6 +110,12 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// # Errors
     /// When the store cannot be read.
     fn pinned(&self, key: &CacheKey, digest: &Sha256) -> Result<Option<Pinned>, BoxError>;
+
+    /// What an interrupted transfer left of a response under `key`, when nobody continues it now.
+    fn part(&self, key: &CacheKey) -> impl Future<Output = Option<Part<Self::Content>>> + Send {
+        let _ = key;
+        std::future::ready(None)
+    }
 
     /// Stores a response whose bytes are in the store already: freshened, or found under another URL.
     fn update(

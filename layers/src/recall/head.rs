@@ -100,7 +100,9 @@ impl Hash for Asked<'_> {
         state.write(authority.as_bytes());
         state.write(rest.as_bytes());
         let lengths = decisive(self.fields).map(|(_, value)| value.len());
-        state.write_usize(lengths.fold(0, |all, length| all * 31 + length));
+        state.write_usize(lengths.fold(0, |all: usize, length| {
+            all.wrapping_mul(31).wrapping_add(length)
+        }));
     }
 }
 

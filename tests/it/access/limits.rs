@@ -85,6 +85,29 @@ fn a_response_leaves_no_faster_than_the_clients_rate() {
 }
 
 #[test]
+fn a_tunnel_carries_no_more_than_the_clients_rate() {
+    let cache = Cache::setup()
+        .config("auth: {bytes_per_second: 1MiB}\nproxy: {connect_ports: ['1024-65535']}")
+        .start();
+    let (origin, content) = (Origin::start(), Content::seeded(1, 3 << 20));
+    origin.route("/a", Reply::ok(content.clone()));
+    let mut client = cache.client();
+    let authority = origin.address().to_string();
+    assert_eq!(client.connect_tunnel(&authority).status(), 200);
+    let begin = Instant::now();
+    client.exchange(&Request::get("/a")).assert_is(&content);
+    assert!(
+        begin.elapsed() >= Duration::from_secs(1),
+        "{:?}",
+        begin.elapsed()
+    );
+    // Both took from the same bucket, which is empty now.
+    let begin = Instant::now();
+    cache.fetch(&origin.url("/a")).assert_is(&content);
+    assert!(begin.elapsed() >= Duration::from_secs(1));
+}
+
+#[test]
 fn an_origin_is_read_no_faster_than_its_rate() {
     let cache = Cache::setup()
         .config("upstream: {bytes_per_second: 1MiB}")

@@ -223,5 +223,11 @@ fn hostile_credentials_are_refused_and_harm_nobody() {
         let answer = cache.exchange(&Request::get("/api/stats").field(name, value));
         assert_refused(&answer, 401, "unauthorized");
     }
+    let oversized = "x".repeat(70_000);
+    for (value, status) in [("Basic", 407), (&*long, 407), (&*oversized, 431)] {
+        let fields = [("Proxy-Authorization", value)];
+        let answer = cache.proxy_get("http://127.0.0.1:1/a", &fields);
+        assert_eq!(answer.status(), status);
+    }
     assert_eq!(get_with(&cache, "/api/stats", &good).status(), 200);
 }

@@ -1,11 +1,17 @@
 //! What goes wrong inside: a client that refuses our certificate, one that means another host, an origin
 //! that is not who it should be.
 
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    sync::Arc,
+};
+
 use rcgen::{CertificateParams, KeyPair};
-use rustls::pki_types::PrivateKeyDer;
+use rustls::{ClientConfig, ClientConnection, pki_types::PrivateKeyDer};
 
 use super::support::*;
-use crate::support::{client::Request, origin::Origin};
+use crate::support::{PATIENCE, cache::Cache, client::Request, eventually, origin::Origin};
 
 #[test]
 fn a_client_that_refuses_our_certificate_gets_its_tunnel_from_then_on() {
@@ -24,6 +30,65 @@ fn a_client_that_refuses_our_certificate_gets_its_tunnel_from_then_on() {
     assert_eq!(event["authority"].as_str().unwrap(), kit.place());
     assert_eq!(ask(), 200);
     assert!(outcomes(&cache, "unwilling") > 0.0);
+}
+
+/// A client that shakes hands and leaves without a word, as wget does.
+fn leave_after_the_handshake(kit: &Kit, cache: &Cache) {
+    let mut stream = tunnel(kit, cache);
+    let mut session = session(kit.trusting(&["http/1.1"]));
+    while session.is_handshaking() {
+        session.complete_io(&mut stream).unwrap();
+    }
+}
+
+/// A client that leaves on seeing the certificate, as Node does.
+fn leave_within_the_handshake(kit: &Kit, cache: &Cache) {
+    let mut stream = tunnel(kit, cache);
+    session(kit.trusting(&[])).write_tls(&mut stream).unwrap();
+    let mut buffer = [0; 4096];
+    assert!(stream.read(&mut buffer).unwrap() > 0);
+}
+
+fn tunnel(kit: &Kit, cache: &Cache) -> TcpStream {
+    let mut stream = TcpStream::connect(cache.address()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let place = kit.place();
+    write!(stream, "CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n\r\n").unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    assert!(head.starts_with(b"HTTP/1.1 200 "));
+    stream
+}
+
+fn session(config: Arc<ClientConfig>) -> ClientConnection {
+    ClientConnection::new(config, "localhost".try_into().unwrap()).unwrap()
+}
+
+#[test]
+fn a_client_that_leaves_twice_without_a_word_gets_its_tunnel() {
+    for leave in [leave_after_the_handshake, leave_within_the_handshake] {
+        let kit = Kit::new(&["localhost"]);
+        let content = kit.publish("/a", 100);
+        let cache = kit.start();
+        let left = || cache.trace().events("tunnel not entered").len();
+        leave(&kit, &cache);
+        eventually("it is noticed", || left() == 1);
+        // It may have been interrupted, and one that asks for something is no such client.
+        kit.get(&cache, "/a").assert_is(&content);
+        leave(&kit, &cache);
+        eventually("it is noticed again", || left() == 2);
+        kit.get(&cache, "/a").assert_is(&content);
+        leave(&kit, &cache);
+        eventually("it is noticed once more", || left() == 3);
+        leave(&kit, &cache);
+        let message = "client refuses interception, its tunnels to this host pass for a while";
+        cache.trace().wait_for(message, |_| true);
+        assert!(passes(&kit, &cache));
+    }
 }
 
 #[test]

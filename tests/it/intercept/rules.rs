@@ -1,15 +1,7 @@
 //! Which tunnels end here, which pass, and which there are not.
 
 use super::support::*;
-use crate::support::{cache::Cache, origin::Origin};
-
-/// Whether a client that trusts the origin only is served: its tunnel passed.
-fn passes(kit: &Kit, cache: &Cache) -> bool {
-    let mut client = cache.client();
-    assert_eq!(client.connect_tunnel(&kit.place()).status(), 200);
-    let mut client = client.into_tls(kit.origin.authority().client(), "localhost");
-    client.exchange(&kit.request("/a")).status() == 200
-}
+use crate::support::{cache::Cache, eventually, refusing::assert_refused_at_start};
 
 fn refusal(cache: &Cache, place: &str) -> (u16, String) {
     let response = cache.client().connect_tunnel(place);
@@ -41,6 +33,38 @@ fn the_first_rule_that_fits_decides_before_the_hosts_of_interception() {
     let cache = kit.setup(more).start();
     let reason = "CONNECT to localhost is refused by a rule".to_owned();
     assert_eq!(refusal(&cache, &kit.place()), (403, reason));
+}
+
+/// Reloads with these settings, none of which needs a restart.
+fn reload(cache: &mut Cache, yaml: &str) {
+    let count = |cache: &Cache| cache.trace().events("configuration reloaded").len();
+    let before = count(cache);
+    cache.rewrite_config(yaml);
+    cache.signal(rustix::process::Signal::HUP);
+    eventually("the rules are reloaded", || count(cache) > before);
+    let said = cache.trace().events("configuration reloaded");
+    assert_eq!(said[before]["needs_restart"], false, "{yaml}");
+}
+
+#[test]
+fn rules_of_tunnels_change_without_a_restart() {
+    let kit = Kit::new(&["localhost", "other.example"]);
+    let content = kit.publish("/a", 100);
+    let mut cache = kit.start();
+    kit.get(&cache, "/a").assert_is(&content);
+    let mut open = kit.client(&cache);
+    let rules = |rules: &str| kit.yaml(&format!("proxy: {{connect_rules: [{rules}]}}\n"));
+    reload(&mut cache, &rules("tunnel localhost"));
+    assert!(passes(&kit, &cache));
+    // What was open stays what it is.
+    open.exchange(&kit.request("/a")).assert_is(&content);
+    reload(&mut cache, &rules("refuse localhost"));
+    assert_eq!(refusal(&cache, &kit.place()).0, 403);
+    reload(&mut cache, &kit.yaml(""));
+    kit.get(&cache, "/a").assert_is(&content);
+    let other = "enabled: true, hosts: [other.example]";
+    reload(&mut cache, &kit.yaml("").replace("enabled: true", other));
+    assert!(passes(&kit, &cache));
 }
 
 #[test]
@@ -90,9 +114,7 @@ fn a_rule_does_not_outrank_the_egress_rule_or_the_ports() {
 
 #[test]
 fn settings_that_make_no_sense_are_refused_at_the_start() {
-    let directory = tempfile::tempdir().unwrap();
-    let config = directory.path().join("config.yaml");
-    for (yaml, words) in [
+    assert_refused_at_start(&[
         ("intercept: {enabled: true}", "artifact-cache ca init"),
         ("intercept: {hosts: ['https://x']}", "is not a host"),
         ("proxy: {connect_rules: [drop example.com]}", "is no rule"),
@@ -100,26 +122,5 @@ fn settings_that_make_no_sense_are_refused_at_the_start() {
             "proxy: {connect_rules: [intercept example.com]}",
             "interception is off",
         ),
-    ] {
-        std::fs::write(&config, yaml).unwrap();
-        let mut program = crate::support::cache::program();
-        program.args([
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--metrics-listen",
-            "127.0.0.1:0",
-        ]);
-        program
-            .arg("--config")
-            .arg(&config)
-            .current_dir(directory.path());
-        let output = program.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(
-            !output.status.success() && said.contains(words),
-            "{yaml}: {said}"
-        );
-    }
-    drop(Origin::start());
+    ]);
 }

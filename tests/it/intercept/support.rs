@@ -10,7 +10,7 @@ use crate::support::{
     client::{Client, Request, Response},
     origin::{Authority, Content, Origin, Reply},
 };
-pub(super) use crate::tls::support::{Http2, trusting};
+pub(super) use crate::tls::support::{Http2, offering, trusting};
 
 /// Everything that interception takes.
 pub(super) struct Kit {
@@ -56,25 +56,25 @@ impl Kit {
 
     /// A client that trusts the cache's authority and nobody else, offering these protocols.
     pub(super) fn trusting(&self, protocols: &[&str]) -> Arc<ClientConfig> {
-        let mut config = (*trusting(&self.pem())).clone();
-        config.alpn_protocols = protocols
-            .iter()
-            .map(|name| name.as_bytes().to_vec())
-            .collect();
-        config.into()
+        offering(&trusting(&self.pem()), protocols)
     }
 
     /// A cache that intercepts, with more settings in YAML.
     pub(super) fn setup(&self, more: &str) -> Setup {
-        let extra_ca = self.directory.path().join("origin.pem");
-        fs::write(&extra_ca, self.origin.authority().pem()).unwrap();
-        let yaml = format!(
-            "intercept: {{enabled: true}}\nupstream: {{extra_ca: '{}', max_retries: 0}}\n{more}",
-            extra_ca.display()
-        );
+        let yaml = self.yaml(more);
         let ports = "[443, 80, 1024-65535]";
         let setup = Cache::setup().data(&self.data()).config(&yaml);
         setup.environment("ARTIFACT_CACHE__PROXY__CONNECT_PORTS", ports)
+    }
+
+    /// The settings of such a cache.
+    pub(super) fn yaml(&self, more: &str) -> String {
+        let extra_ca = self.directory.path().join("origin.pem");
+        fs::write(&extra_ca, self.origin.authority().pem()).unwrap();
+        format!(
+            "intercept: {{enabled: true}}\nupstream: {{extra_ca: '{}', max_retries: 0}}\n{more}",
+            extra_ca.display()
+        )
     }
 
     pub(super) fn start(&self) -> Cache {
@@ -120,6 +120,14 @@ pub(super) fn outcomes(cache: &Cache, outcome: &str) -> f64 {
     cache.metric(&format!(
         "artifact_cache_intercepted_total{{outcome=\"{outcome}\"}}"
     ))
+}
+
+/// Whether a client that trusts the origin only is served: its tunnel passed.
+pub(super) fn passes(kit: &Kit, cache: &Cache) -> bool {
+    let mut client = cache.client();
+    assert_eq!(client.connect_tunnel(&kit.place()).status(), 200);
+    let mut client = client.into_tls(kit.origin.authority().client(), "localhost");
+    client.exchange(&kit.request("/a")).status() == 200
 }
 
 /// An authority that nobody knows.

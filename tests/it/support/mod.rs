@@ -20,6 +20,7 @@ pub(crate) mod cache;
 pub(crate) mod chaos;
 pub(crate) mod client;
 pub(crate) mod origin;
+pub(crate) mod refusing;
 pub(crate) mod s3;
 pub(crate) mod socks;
 pub(crate) mod trace;

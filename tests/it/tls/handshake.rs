@@ -18,6 +18,7 @@ use crate::support::{
     cache::{Cache, fetch_path},
     client::{Client, Request},
     origin::{Authority, Content, Origin, Reply},
+    refusing::assert_refused_at_start,
 };
 
 /// Shakes hands for `name`; the certificate and how it was done, or why not.
@@ -197,40 +198,15 @@ fn a_client_that_does_not_shake_hands_is_let_go() {
 
 #[test]
 fn a_listener_without_a_certificate_is_refused_at_the_start() {
-    let directory = tempfile::tempdir().unwrap();
-    let config = directory.path().join("config.yaml");
-    for (yaml, words) in [
-        ("server: {tls: true}\n".to_owned(), "no certificate"),
+    let empty = tempfile::tempdir().unwrap();
+    let path = empty.path().display();
+    let nothing_there = format!("server: {{tls: true}}\ntls: {{directory: {path}}}\n");
+    assert_refused_at_start(&[
+        ("server: {tls: true}\n", "no certificate"),
+        (&nothing_there, "no certificate with a key"),
         (
-            format!(
-                "server: {{tls: true}}\ntls: {{directory: {}}}\n",
-                directory.path().display()
-            ),
-            "no certificate with a key",
-        ),
-        (
-            "server: {listeners: [ftp://127.0.0.1:1]}\n".to_owned(),
+            "server: {listeners: [ftp://127.0.0.1:1]}\n",
             "is no listener",
         ),
-    ] {
-        std::fs::write(&config, &yaml).unwrap();
-        let mut program = crate::support::cache::program();
-        program.args([
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--metrics-listen",
-            "127.0.0.1:0",
-        ]);
-        program
-            .arg("--config")
-            .arg(&config)
-            .current_dir(directory.path());
-        let output = program.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(
-            !output.status.success() && said.contains(words),
-            "{yaml}: {said}"
-        );
-    }
+    ]);
 }

@@ -74,12 +74,7 @@ impl Certificates {
 
     /// What a client that trusts the authority offers.
     pub(super) fn offering(&self, protocols: &[&str]) -> Arc<ClientConfig> {
-        let mut config = (*self.authority.client()).clone();
-        config.alpn_protocols = protocols
-            .iter()
-            .map(|name| name.as_bytes().to_vec())
-            .collect();
-        config.into()
+        offering(&self.authority.client(), protocols)
     }
 
     /// HTTP/2 inside TLS, asked for as `localhost`.
@@ -105,6 +100,16 @@ pub(crate) fn trusting(pem: &str) -> Arc<ClientConfig> {
         .with_root_certificates(roots)
         .with_no_client_auth()
         .into()
+}
+
+/// The same configuration, offering these protocols.
+pub(crate) fn offering(config: &ClientConfig, protocols: &[&str]) -> Arc<ClientConfig> {
+    let mut config = config.clone();
+    config.alpn_protocols = protocols
+        .iter()
+        .map(|name| name.as_bytes().to_vec())
+        .collect();
+    config.into()
 }
 
 /// A connection of HTTP/2.

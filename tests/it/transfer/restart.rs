@@ -9,18 +9,18 @@ use crate::support::{
 
 /// How the program ends while a transfer is under way.
 #[derive(Clone, Copy, Debug)]
-enum Stop {
+pub(super) enum Stop {
     Terminate,
     Kill,
 }
 
-fn cache() -> Cache {
+pub(super) fn cache() -> Cache {
     let setup = Cache::setup().environment("ARTIFACT_CACHE__SERVER__DRAIN_TIMEOUT", "200ms");
     setup.start()
 }
 
 /// Starts a transfer, lets about 3 MiB of it arrive, and ends the program.
-fn interrupt(cache: &mut Cache, origin: &Origin, door: Door, stop: Stop, reply: Reply) {
+pub(super) fn interrupt(cache: &mut Cache, origin: &Origin, door: Door, stop: Stop, reply: Reply) {
     let gate = Gate::closed();
     origin.route("/a", reply.gated(&gate));
     gate.release(3 * MIB);

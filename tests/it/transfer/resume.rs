@@ -5,7 +5,7 @@ use crate::support::{
     Ending,
     cache::{Cache, fetch_path},
     client::Request,
-    origin::{Content, Origin, Reply},
+    origin::{Content, Gate, Origin, Reply},
 };
 
 #[test]
@@ -117,10 +117,17 @@ fn without_a_validator_nothing_is_joined() {
         let (cache, origin) = (Cache::start(), Origin::start());
         let content = Content::seeded(1, MIB);
         let whole = plain(&content);
-        origin.sequence("/a", [whole.clone().cut_after(500_000, Ending::Fin), whole]);
+        // The client has a byte before the cut: until then the whole may begin again unseen.
+        let gate = Gate::closed();
+        gate.release(400_000);
+        let cut = whole.clone().gated(&gate).cut_after(500_000, Ending::Fin);
+        origin.sequence("/a", [cut, whole]);
         let url = origin.url("/a");
-        let broken = door.get(&cache, &url);
-        assert!(!broken.is_complete());
+        let mut client = cache.client();
+        let mut incoming = client.start(&door.request(&url)).unwrap();
+        assert!(incoming.read_to(1));
+        gate.open();
+        assert!(!incoming.finish().is_complete());
         door.get(&cache, &url).assert_is(&content);
         assert!(origin.requests().iter().all(|r| r.value("range").is_none()));
     }

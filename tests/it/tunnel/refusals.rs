@@ -13,6 +13,7 @@ use tokio::{
 };
 
 use super::support::*;
+use crate::support::cache::Cache;
 
 /// What a refused CONNECT is answered with; the client's bytes behind it come to nothing.
 async fn refusal(proxy: &Proxy, target: &str) -> String {
@@ -105,4 +106,34 @@ async fn tunnels_over_the_limit_are_refused_until_one_ends() {
     drop((first, origin));
     proxy.end().await;
     proxy.connect(address).await;
+}
+
+#[test]
+fn a_target_that_is_no_authority_is_refused_at_once() {
+    let cache = Cache::start();
+    for target in [
+        "example.com",
+        "example.com:",
+        ":443",
+        "example.com:0",
+        "example.com:65536",
+        "example.com:-1",
+        "example.com:443/path",
+        "https://example.com:443/",
+        "/path",
+        "*",
+        "[::1",
+        "[::1]",
+        "a b:443",
+        "%00:443",
+        "",
+    ] {
+        let mut client = cache.client();
+        client.send(format!("CONNECT {target} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes());
+        let status = client.response("GET").status();
+        assert!([400, 403].contains(&status), "{target:?}: {status}");
+        assert!(client.is_ended_by_peer(), "{target:?}");
+    }
+    let long = format!("{}:443", "a".repeat(10_000));
+    assert_eq!(cache.client().connect_tunnel(&long).status(), 414);
 }

@@ -82,18 +82,18 @@ where
         stored: Option<&StoredResponse>,
         status: Option<StatusCode>,
     ) -> Result<Option<Response<Body>>, BoxError> {
-        let Some(stored) = stored else {
-            return Ok(None);
-        };
-        let policy = self.rules.policy(self.class());
-        if !reuse::may_serve_stale_on_error(&self.head, stored, &policy, self.now()) {
-            return Ok(None);
-        }
         let how = CacheStatus::forward(ForwardReason::Stale);
         let how = match status {
             Some(status) => how.fwd_status(status),
             None => how.detail("origin-unreachable"),
         };
+        let Some(stored) = stored else {
+            return Ok(self.part_when_failed(&how).await);
+        };
+        let policy = self.rules.policy(self.class());
+        if !reuse::may_serve_stale_on_error(&self.head, stored, &policy, self.now()) {
+            return Ok(None);
+        }
         self.serve(stored, &how, Served::Stale).await
     }
 

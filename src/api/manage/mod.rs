@@ -1,0 +1,123 @@
+//! Managing what is stored: why it is there (`why`), what went (`evictions`), what must stay (`pins`),
+//! what shall go (`purge`, `gc`). A layer before the other local routes, because some of these read a
+//! body. Who may ask is decided before: reading needs `admin:read`, everything else `admin:write`.
+
+mod gc;
+mod log;
+mod pins;
+mod purge;
+mod subject;
+mod why;
+
+use artifact_cache_layers::body::{Body, BoxError};
+use http::{Method, Request, Response, StatusCode};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    ApiError, answer, json,
+    routed::{Routed, Routes},
+};
+use crate::{error::Error, store::Store};
+
+/// The routes.
+#[derive(Clone)]
+pub struct Manage(Store);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Route {
+    Why,
+    Evictions,
+    Pins,
+    Purge,
+    Gc,
+}
+
+impl Manage {
+    /// The routes over `store`, in front of `inner`.
+    pub const fn before<S>(store: Store, inner: S) -> Routed<Self, S> {
+        Routed::new(Self(store), inner)
+    }
+}
+
+fn route(path: &str) -> Option<Route> {
+    Some(match path.strip_prefix("/api/v1/")? {
+        "why" => Route::Why,
+        "evictions" => Route::Evictions,
+        "pins" => Route::Pins,
+        "purge" => Route::Purge,
+        "gc" => Route::Gc,
+        _ => return None,
+    })
+}
+
+impl Route {
+    const fn methods(self) -> &'static str {
+        match self {
+            Self::Why | Self::Evictions => "GET, HEAD",
+            Self::Pins => "GET, HEAD, POST, DELETE",
+            Self::Purge | Self::Gc => "POST",
+        }
+    }
+}
+
+impl Routes for Manage {
+    fn is_own(&self, path: &str) -> bool {
+        route(path).is_some()
+    }
+
+    async fn answer(self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
+        let store = &self.0;
+        let Some(route) = route(request.uri().path()) else {
+            return Err(ApiError::NoRoute.into());
+        };
+        let (head, body) = request.into_parts();
+        let query = head.uri.query().unwrap_or_default();
+        let is_head = head.method == Method::HEAD;
+        let method = if is_head { Method::GET } else { head.method };
+        let response = match (route, method) {
+            (Route::Why, Method::GET) => why::show(store, query).await,
+            (Route::Evictions, Method::GET) => log::list(store, query).await,
+            (Route::Pins, Method::GET) => pins::list(store),
+            (Route::Pins, Method::POST) => pins::add(store, body).await,
+            (Route::Pins, Method::DELETE) => pins::remove(store, query).await,
+            (Route::Purge, Method::POST) => purge::purge(store, body).await,
+            (Route::Gc, Method::POST) => gc::collect(store, body).await,
+            _ => Err(ApiError::MethodNotAllowed(route.methods()).into()),
+        };
+        response.map(|response| {
+            if is_head {
+                answer::without_body(response)
+            } else {
+                response
+            }
+        })
+    }
+}
+
+/// A document of a client.
+async fn document<T: DeserializeOwned>(body: Body) -> Result<T, BoxError> {
+    let bytes = json::read(body, MAX_DOCUMENT).await?;
+    // Nothing at all stands for a document without fields.
+    let bytes = if bytes.is_empty() { &b"{}"[..] } else { &bytes };
+    serde_json::from_slice(bytes).map_err(|error| invalid("body", &error.to_string()))
+}
+
+/// Largest document: a purge may name thousands of URLs.
+const MAX_DOCUMENT: u64 = 4 << 20;
+
+fn invalid(parameter: &'static str, reason: &str) -> BoxError {
+    let reason = reason.to_owned();
+    Error::UnprocessableParameter { parameter, reason }.into()
+}
+
+fn ok(value: &impl Serialize) -> Result<Response<Body>, BoxError> {
+    Ok(answer::json(StatusCode::OK, value)?)
+}
+
+/// Work that may block or take long; it goes on to its end even when the client leaves.
+async fn off_thread<T: Send + 'static, E: Into<BoxError> + Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, BoxError> {
+    let done = tokio::task::spawn_blocking(work).await?;
+    done.map_err(|error| ApiError::Internal(error.into()).into())
+}
