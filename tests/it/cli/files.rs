@@ -160,6 +160,52 @@ fn what_cannot_be_an_archive_is_not_uploaded() {
     assert_eq!(run(&cache, &["pull-run", "r"]).status.code(), Some(2));
 }
 
+/// An archive with one good entry and one of this name and kind, valid or not.
+fn archive_of(name: &str, kind: tar::EntryType, link: &str) -> Vec<u8> {
+    let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut builder = tar::Builder::new(gzip);
+    for (name, kind) in [("root/good", tar::EntryType::Regular), (name, kind)] {
+        let content: &[u8] = if kind.is_file() { b"evil" } else { b"" };
+        let mut header = tar::Header::new_gnu();
+        header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+        header.as_old_mut().linkname[..link.len()].copy_from_slice(link.as_bytes());
+        header.set_entry_type(kind);
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        header.set_cksum();
+        builder.append(&header, content).unwrap();
+    }
+    builder.into_inner().unwrap().finish().unwrap()
+}
+
+#[test]
+fn a_run_whose_archive_reaches_out_is_not_unpacked() {
+    use tar::EntryType::{Fifo, Link, Regular, Symlink};
+    let cache = guarded();
+    for (name, kind, link) in [
+        ("../evil", Regular, ""),
+        ("root/../../evil", Regular, ""),
+        ("/tmp/evil-of-a-run", Regular, ""),
+        ("root/link", Symlink, "/etc"),
+        ("root/link", Link, "../../etc/passwd"),
+        ("root/pipe", Fifo, ""),
+    ] {
+        let keyed = |method: &str, path: &str| Request::new(method, path).field("X-API-Key", "k");
+        let archive = keyed("POST", "/files").body(archive_of(name, kind, link));
+        let id = cache.exchange(&archive).json()["file_id"].clone();
+        let pointer = serde_json::json!({"storage": "data-bank", "file_id": id});
+        let set = keyed("PUT", "/runs/evil/artifact").body(pointer.to_string());
+        assert_eq!(cache.exchange(&set).status(), 200);
+        let directory = TempDir::new().unwrap();
+        let into = directory.path().join("into");
+        let pulled = run(&cache, &["pull-run", "evil", "-C", text(&into)]);
+        assert_ne!(pulled.status.code(), Some(0), "{name}");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "{name}");
+        assert_eq!(fs::read_dir(&into).unwrap().count(), 0, "{name}");
+    }
+    assert!(!Path::new("/tmp/evil-of-a-run").exists());
+}
+
 #[test]
 fn files_and_pointers_have_their_verbs() {
     let (cache, directory) = (guarded(), TempDir::new().unwrap());

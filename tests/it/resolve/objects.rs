@@ -165,3 +165,40 @@ fn many_at_once_get_one_path_which_stays_readable_while_everything_is_deleted() 
     super::leases::unlink_blobs(&cache);
     assert_eq!(fs::read(path).unwrap(), content.bytes());
 }
+
+#[test]
+fn a_path_stays_readable_while_eviction_runs_at_full_pressure() {
+    let store = Store::start();
+    let content = Content::seeded(5, 8 << 20);
+    store.place("kept", &content.bytes());
+    for at in 0..12 {
+        store.place(
+            &format!("press/{at}"),
+            &Content::seeded(100 + at, 4 << 20).bytes(),
+        );
+    }
+    let settings = format!("{}storage: {{max_bytes: 24MiB}}\n", store.settings());
+    let cache = over(&settings).start();
+    let uri = format!("s3://{BUCKET}/kept");
+    let path = assert_resolved(
+        &post(&cache, &asking(&uri, &content)),
+        &uri,
+        &content,
+        false,
+    );
+    thread::scope(|scope| {
+        let pressing = scope.spawn(|| {
+            for at in 0..12 {
+                let url = format!("s3://{BUCKET}/press/{at}");
+                assert_eq!(cache.fetch(&url).status(), 200, "{url}");
+            }
+        });
+        while !pressing.is_finished() {
+            let read = Content::literal(fs::read(&path).unwrap());
+            assert_eq!(read.sha256(), content.sha256());
+        }
+        pressing.join().unwrap();
+    });
+    assert!(cache.metric("artifact_cache_evicted_total") > 0.5);
+    assert_eq!(fs::read(&path).unwrap(), content.bytes());
+}
