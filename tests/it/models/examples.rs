@@ -80,6 +80,12 @@ fn the_documented_path_of_the_database_is_where_the_catalog_lies() {
         .args(["config", "show", "--json"])
         .output()
         .unwrap();
-    let shown = String::from_utf8(shown.stdout).unwrap();
-    assert!(shown.contains("/srv/registry.db"), "{shown}");
+    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    let mut settings = shown.as_array().unwrap().iter();
+    let database = settings.find(|setting| setting["key"] == "storage.database");
+    // What names a file stands for the directory of the catalog beside it.
+    let expected = json!({
+        "key": "storage.database", "origin": "CAIA_REGISTRY_DB_PATH", "value": "/srv/catalog",
+    });
+    assert_eq!(database, Some(&expected));
 }
