@@ -1,32 +1,22 @@
 //! [`Fill`]: one artifact on its way from an origin into the store. It outlives the requests that wait
 //! for it; they read what it has written.
 
-use std::{error::Error, sync::Arc, time::Instant};
+mod finish;
+
+use std::{sync::Arc, time::Instant};
 
 use artifact_cache_layers::{
     body::BoxError,
-    digest::Sha256,
     extensions::Target,
     failure::{Incomplete, TooLarge},
-    semantics::{cache_key::CacheKey, stored_response::StoredResponse},
+    semantics::cache_key::CacheKey,
     share::{Share, SharedError},
     tee::Sink,
 };
 use bytes::{Bytes, BytesMut};
 
-use super::{
-    Store,
-    filling::Filling,
-    pending::Commit,
-    room::Grant,
-    worker::{Outcome, Worker},
-};
-use crate::{
-    artifact::check::{Check, Checker, Damaged},
-    blob::Partial,
-    catalog::Addition,
-    telemetry::{access::Downloaded, instrument::UnderWay, label::Uncached},
-};
+use super::{Store, filling::Filling, room::Grant, worker::Worker};
+use crate::{artifact::check::Check, telemetry::instrument::UnderWay};
 
 /// Bytes that are reserved at once when the length is unknown.
 pub(super) const STEP: u64 = 4 << 20;
@@ -114,148 +104,6 @@ impl Fill {
             Some(grant) => grant.grow(self.room_until, min_free).await,
             None => false,
         }
-    }
-
-    /// What will be stored.
-    fn addition(&self, digest: Sha256, length: u64) -> Addition {
-        let head = self.filling.head.clone();
-        let response = StoredResponse {
-            status: head.status,
-            fields: head.fields,
-            request_time: head.request_time,
-            response_time: head.response_time,
-            nominated: head.nominated,
-            digest,
-            length,
-        };
-        let uri = self.target.uri.clone();
-        Addition {
-            key: CacheKey::of(&uri),
-            uri,
-            final_url: self.final_url.clone(),
-            response,
-        }
-    }
-
-    /// Writes a small artifact, which is complete.
-    async fn finish_memory(&self, bytes: Bytes, check: Check) {
-        let mut checker = Checker::new(check);
-        checker.update(&bytes);
-        let digest = match checker.finish() {
-            Ok(digest) => digest,
-            Err(damaged) => return self.refuse(damaged),
-        };
-        let length = bytes.len() as u64;
-        let (blobs, content) = (self.store.blobs().clone(), bytes.clone());
-        let write = move || -> std::io::Result<Partial> {
-            let partial = Partial::create(&blobs, Some(length))?;
-            partial.write_all_at(&content, 0)?;
-            Ok(partial)
-        };
-        self.settle((digest, length), Some(bytes), async move {
-            let written = tokio::task::spawn_blocking(write)
-                .await
-                .map_err(BoxError::from)?;
-            written.map_err(BoxError::from)
-        })
-        .await;
-    }
-
-    async fn finish_file(&self, worker: Worker) {
-        match worker.finish().await {
-            Ok(Outcome {
-                digest: Err(damaged),
-                ..
-            }) => self.refuse(damaged),
-            Ok(Outcome {
-                is_written: true,
-                partial,
-                digest: Ok(digest),
-                length,
-            }) => {
-                self.settle((digest, length), None, async { Ok(partial) })
-                    .await;
-            }
-            Ok(Outcome {
-                digest: Ok(digest),
-                length,
-                ..
-            }) => {
-                self.store
-                    .metrics()
-                    .uncached
-                    .of(Uncached::DiskFull)
-                    .increment();
-                self.filling.growing.complete(digest, length, None);
-            }
-            Err(error) => self.filling.growing.fail(SharedError::new(error)),
-        }
-    }
-
-    /// Everything has arrived, but it is not what the origin says it is: nobody gets the last byte, and
-    /// nothing stays.
-    fn refuse(&self, damaged: Damaged) {
-        self.filling.growing.fail(SharedError::new(damaged.into()));
-    }
-
-    /// Everything has arrived: whoever waits is told at once, and what is wanted is committed.
-    async fn settle(
-        &self,
-        (digest, length): (Sha256, u64),
-        bytes: Option<Bytes>,
-        partial: impl Future<Output = Result<Partial, BoxError>>,
-    ) {
-        let growing = &self.filling.growing;
-        self.downloaded(length);
-        if !self.filling.is_wanted(&digest) {
-            return growing.complete(digest, length, bytes);
-        }
-        let addition = self.addition(digest, length);
-        let pending = self.store.begin(&addition, growing);
-        growing.complete(digest, length, bytes);
-        let committed = match (partial.await, pending) {
-            (Ok(partial), Ok(pending)) => self.commit(partial, addition, pending).await,
-            (Err(error), _) | (_, Err(error)) => Err(error),
-        };
-        if let Err(error) = committed {
-            self.store
-                .metrics()
-                .uncached
-                .of(Uncached::StoreFailed)
-                .increment();
-            let source_url = self.target.uri.as_str();
-            let error = &*error as &dyn Error;
-            tracing::error!(source_url, error, "cannot store the artifact");
-        }
-    }
-
-    /// What was hit before it had a number gets its hits with the number, before anybody who waits for
-    /// the commit goes on.
-    async fn commit(
-        &self,
-        partial: Partial,
-        addition: Addition,
-        pending: Commit<'_>,
-    ) -> Result<(), BoxError> {
-        pending.turn().await;
-        let artifact = self.store.commit(partial, addition).await?;
-        pending.end(|hits| {
-            if let Some(artifact) = artifact {
-                (0..hits).for_each(|_| self.store.catalog().count_hit(artifact));
-            }
-        });
-        Ok(())
-    }
-
-    fn downloaded(&self, size_bytes: u64) {
-        let source_url = self.target.uri.as_str();
-        let duration = self.started.elapsed();
-        Downloaded {
-            source_url,
-            size_bytes,
-            duration,
-        }
-        .emit(self.store.metrics());
     }
 }
 

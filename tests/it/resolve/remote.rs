@@ -1,6 +1,6 @@
 //! Remote artifacts: downloaded once, verified, and given out as the path of the stored file.
 
-use std::{fs, thread};
+use std::{fs, thread, time::SystemTime};
 
 use super::{asking, assert_refused, assert_resolved, inode, over_http, post};
 use crate::{
@@ -193,6 +193,8 @@ fn damage_while_the_cache_was_stopped_is_noticed_as_well() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     let file = fs::File::options().write(true).open(&path).unwrap();
     file.write_all_at(b"\xff\x00\xff", 1000).unwrap();
+    // The kernel stamps writes by a clock that lags behind by a tick, on a busy machine by many.
+    file.set_modified(SystemTime::now()).unwrap();
     cache.restart();
     assert_resolved(&post(&cache, &document), &uri, &content, false);
     assert_eq!(fs::read(&path).unwrap(), content.bytes());
