@@ -204,11 +204,6 @@ impl BlobStore {
         is_there.then_some(bytes)
     }
 
-    /// The same without a look at the file: for who had it looked at a moment ago.
-    pub fn resident(&self, digest: &Sha256) -> Option<Bytes> {
-        self.0.memory.get(digest)
-    }
-
     /// Unlinks a blob and forgets it here; whether there was one. Open bodies go on. Only
     /// `store::commit` may call it, under its hold of the digest.
     pub(crate) fn remove(&self, digest: &Sha256) -> io::Result<bool> {

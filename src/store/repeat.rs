@@ -72,10 +72,9 @@ impl Repeated {
             && self.store.revision(&self.key) == self.revision
     }
 
-    /// The hit that is repeated, of this same second, saw that the file is there.
     fn bytes(&self) -> Option<Content> {
         let blobs = self.store.blobs();
-        if let Some(bytes) = blobs.resident(&self.digest) {
+        if let Some(bytes) = blobs.small(&self.digest) {
             return Some(Content::Memory(bytes));
         }
         let blob = blobs.open_blob(&self.digest, self.length).ok()??;
