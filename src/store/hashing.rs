@@ -137,6 +137,23 @@ mod tests {
     }
 
     #[test]
+    fn a_thread_aside_goes_on_where_the_writer_stopped_and_gives_its_core_back() {
+        let cores: &'static Semaphore = Box::leak(Box::new(Semaphore::new(1)));
+        let mut begun = Checker::new(Check::Length);
+        begun.update(b"begun here, ");
+        let core = cores.try_acquire().expect("a core");
+        let mut aside = Hashing::aside(begun, core).expect("a thread");
+        for piece in ["ended ", "aside"] {
+            aside.update(&Bytes::from(piece));
+        }
+        assert_eq!(cores.available_permits(), 0);
+        let expected = Sha256::of(b"begun here, ended aside");
+        let digest = aside.finish().expect("digest").expect("no check");
+        assert_eq!(digest, expected);
+        assert_eq!(cores.available_permits(), 1);
+    }
+
+    #[test]
     fn more_digests_than_cores_are_all_right() {
         let piece = Bytes::from(vec![7; 1 << 20]);
         let expected = Sha256::of(&piece.repeat(8));

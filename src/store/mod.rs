@@ -215,6 +215,13 @@ impl Store {
         self.kept_partials().leave_all();
     }
 
+    /// Removes what interrupted transfers left of these URLs.
+    pub async fn forget_parts(&self, keys: &[CacheKey]) {
+        for key in keys {
+            self.kept_partials().forget(key).await;
+        }
+    }
+
     /// Parts of artifacts that can be continued.
     #[must_use]
     pub fn partial_files(&self) -> u64 {

@@ -110,3 +110,23 @@ start_intercepting_cache() {
   export ARTIFACT_CACHE__PROXY__CONNECT_PORTS=443,1024-65535
   start_cache
 }
+
+# A wheel below $origin_files and the index that pip asks for: a wheel is a zip file with a module and its metadata.
+make_wheel() {
+  python3 - "$origin_files" <<'PYTHON'
+import pathlib, sys, zipfile
+folder = pathlib.Path(sys.argv[1]) / "simple" / "cached-demo"
+folder.mkdir(parents=True)
+name, info = "cached_demo-1.0-py3-none-any.whl", "cached_demo-1.0.dist-info"
+files = {
+    "cached_demo.py": "VALUE = 42\n",
+    f"{info}/METADATA": "Metadata-Version: 2.1\nName: cached-demo\nVersion: 1.0\n",
+    f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+}
+files[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"])
+with zipfile.ZipFile(folder / name, "w") as wheel:
+    for path, text in files.items():
+        wheel.writestr(path, text)
+(folder / "index.html").write_text(f'<!DOCTYPE html><html><body><a href="{name}">{name}</a></body></html>')
+PYTHON
+}

@@ -1,22 +1,7 @@
 # Packages of several kinds below $origin_files, each with the index that its client asks for. Sourced after lib.sh.
 
 # A wheel, a tarball of npm and a crate.
-python3 - "$origin_files" <<'PYTHON'
-import pathlib, sys, zipfile
-folder = pathlib.Path(sys.argv[1]) / "simple" / "cached-demo"
-folder.mkdir(parents=True)
-name, info = "cached_demo-1.0-py3-none-any.whl", "cached_demo-1.0.dist-info"
-files = {
-    "cached_demo.py": "VALUE = 42\n",
-    f"{info}/METADATA": "Metadata-Version: 2.1\nName: cached-demo\nVersion: 1.0\n",
-    f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-}
-files[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"])
-with zipfile.ZipFile(folder / name, "w") as wheel:
-    for path, text in files.items():
-        wheel.writestr(path, text)
-(folder / "index.html").write_text(f'<!DOCTYPE html><html><body><a href="{name}">{name}</a></body></html>')
-PYTHON
+make_wheel
 mkdir -p "$work/package" "$work/cached-demo-1.0.0/src" "$origin_files/index/ca/ch" "$origin_files/crates/cached-demo/1.0.0"
 echo '{"name": "cached-demo", "version": "1.0.0", "main": "index.js"}' >"$work/package/package.json"
 echo 'module.exports = 42;' >"$work/package/index.js"

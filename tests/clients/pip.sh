@@ -4,25 +4,7 @@
 source "$(dirname "$0")/lib.sh"
 pip=${PIP:-pip}
 
-# A wheel is a zip file; this one has a module and the metadata that pip asks for.
-python3 - "$origin_files" <<'PYTHON'
-import pathlib, sys, zipfile
-root = pathlib.Path(sys.argv[1])
-folder = root / "simple" / "cached-demo"
-folder.mkdir(parents=True)
-name = "cached_demo-1.0-py3-none-any.whl"
-info = "cached_demo-1.0.dist-info"
-files = {
-    "cached_demo.py": "VALUE = 42\n",
-    f"{info}/METADATA": "Metadata-Version: 2.1\nName: cached-demo\nVersion: 1.0\n",
-    f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-}
-files[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"])
-with zipfile.ZipFile(folder / name, "w") as wheel:
-    for path, text in files.items():
-        wheel.writestr(path, text)
-(folder / "index.html").write_text(f'<!DOCTYPE html><html><body><a href="{name}">{name}</a></body></html>')
-PYTHON
+make_wheel
 wheel=/simple/cached-demo/cached_demo-1.0-py3-none-any.whl
 backdate
 start_origin

@@ -1,6 +1,7 @@
 //! `POST /api/v1/purge`: removes what is stored of URLs, or marks it stale so that the proxy and the
 //! mirrors validate it before its next use. In batches of bounded transactions, so that hits go on;
-//! begun, it goes on to its end even when the client leaves.
+//! begun, it goes on to its end even when the client leaves. What an interrupted download left of a URL
+//! goes only when the URL itself is named: it is found by nothing else.
 
 use artifact_cache_layers::{
     body::{Body, BoxError},
@@ -71,6 +72,9 @@ pub(super) async fn purge(store: &Store, body: Body) -> Result<Response<Body>, B
     let purged = match (&wanted.urls, filter(&wanted)?) {
         (Some(urls), None) => {
             let keys = keys(urls)?;
+            if !wanted.dry_run {
+                store.forget_parts(&keys).await;
+            }
             off_thread(move || purge.of_keys(&keys)).await?
         }
         (None, Some(filter)) => off_thread(move || purge.of_filter(filter)).await?,

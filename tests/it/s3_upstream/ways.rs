@@ -97,9 +97,8 @@ fn a_download_that_breaks_goes_on_where_it_broke() {
     assert!(requests.iter().all(|request| request == "GET /models/a"));
 }
 
-#[test]
-fn a_download_goes_on_after_the_cache_was_killed() {
-    let (_store, link, mut cache, content) = linked(Passage::StallAfter(4 << 20));
+/// Kills the cache while it downloads the object, whose URL it returns, and mends the link.
+fn kill_in_the_middle(cache: &mut Cache, link: &Link) -> String {
     let url = format!("s3://{BUCKET}/a");
     let mut client = cache.client();
     let path = format!("{}&mode=stream", fetch_path(&url));
@@ -107,6 +106,13 @@ fn a_download_goes_on_after_the_cache_was_killed() {
     assert!(incoming.read_to(2 << 20));
     cache.kill9();
     link.heal();
+    url
+}
+
+#[test]
+fn a_download_goes_on_after_the_cache_was_killed() {
+    let (_store, link, mut cache, content) = linked(Passage::StallAfter(4 << 20));
+    let url = kill_in_the_middle(&mut cache, &link);
     cache.restart();
     assert_served(&cache.fetch(&url), "MISS", &content);
     let (bytes, resumed) = downloaded(&cache);
@@ -117,13 +123,7 @@ fn a_download_goes_on_after_the_cache_was_killed() {
 #[test]
 fn an_object_that_was_replaced_meanwhile_is_never_mixed() {
     let (store, link, mut cache, _) = linked(Passage::StallAfter(4 << 20));
-    let url = format!("s3://{BUCKET}/a");
-    let mut client = cache.client();
-    let path = format!("{}&mode=stream", fetch_path(&url));
-    let mut incoming = client.start(&Request::get(&path)).expect("a head");
-    assert!(incoming.read_to(2 << 20));
-    cache.kill9();
-    link.heal();
+    let url = kill_in_the_middle(&mut cache, &link);
     let newer = Content::seeded(3, 8 << 20);
     store.place("a", &newer.bytes());
     cache.restart();

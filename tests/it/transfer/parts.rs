@@ -56,6 +56,19 @@ fn a_range_within_a_part_is_served_without_the_origin() {
 }
 
 #[test]
+fn a_part_of_a_purged_url_is_gone_as_well() {
+    let content = Content::seeded(1, 8 * MIB);
+    let (cache, origin) = interrupted(&content, &file(&content, "\"v1\""));
+    for (dry_run, asked) in [(true, 0), (false, 1)] {
+        let purge = serde_json::json!({"urls": [origin.url("/a")], "dry_run": dry_run});
+        let purge = Request::new("POST", "/api/v1/purge").body(purge.to_string());
+        assert_eq!(cache.exchange(&purge).status(), 200);
+        ranged(&cache, &origin, "bytes=1000-1999999");
+        assert_eq!(origin.requests().len().min(1), asked, "{dry_run}");
+    }
+}
+
+#[test]
 fn a_range_beyond_a_part_completes_it() {
     let content = Content::seeded(1, 8 * MIB);
     let (cache, origin) = interrupted(&content, &file(&content, "\"v1\""));
