@@ -10,6 +10,7 @@ pub mod partial;
 pub mod pointers;
 pub mod read;
 mod readers;
+mod reading;
 pub mod recovery;
 pub mod resume;
 pub mod upload;
