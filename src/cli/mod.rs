@@ -13,6 +13,7 @@ mod files;
 mod fsck;
 mod get;
 mod head;
+mod job;
 mod local;
 mod ls;
 mod maintenance;
@@ -92,6 +93,9 @@ enum Verb {
     Evictions(why::Evictions),
     /// Remove what nobody refers to, and free room
     Gc(purge::Gc),
+    /// List, show, cancel and wait for what works in the background
+    #[command(subcommand)]
+    Job(job::Job),
     /// Upload, download, describe and remove files
     #[command(subcommand)]
     Files(files::Files),
@@ -187,13 +191,14 @@ impl Cli {
             Some(Verb::Unpin(unpin)) => wait(unpin.run(out)),
             Some(Verb::Evictions(evictions)) => wait(evictions.run(out)),
             Some(Verb::Gc(gc)) => wait(gc.run(out)),
+            Some(Verb::Job(job)) => wait(job.run(out)),
             Some(Verb::Files(files)) => wait(files.run(out)),
             Some(Verb::Pointer(pointer)) => wait(pointer.run(out)),
             Some(Verb::UploadDir(upload)) => wait(upload.run(out)),
             Some(Verb::PullRun(pull)) => wait(pull.run(out)),
             Some(Verb::Stats(stats)) => wait(stats.run(out)),
             Some(Verb::S3(s3)) => wait(s3.run(out)),
-            Some(Verb::Verify(verify)) => verify.run(settings, out),
+            Some(Verb::Verify(verify)) => wait(verify.run(settings, out)),
             Some(Verb::Fsck(fsck)) => fsck.run(settings, out),
             Some(Verb::Maintenance(maintenance)) => maintenance.run(settings, out),
             Some(Verb::Token(token)) => wait(token.run(settings, out)),
@@ -239,13 +244,14 @@ impl Verb {
             Self::Unpin(verb) => verb.remote.json,
             Self::Evictions(verb) => verb.remote.json,
             Self::Gc(verb) => verb.remote.json,
+            Self::Job(verb) => verb.is_json(),
             Self::Files(verb) => verb.is_json(),
             Self::Pointer(verb) => verb.is_json(),
             Self::UploadDir(verb) => verb.remote.json,
             Self::PullRun(verb) => verb.remote.json,
             Self::Stats(verb) => verb.remote.json,
             Self::S3(verb) => verb.is_json(),
-            Self::Verify(verb) => verb.json,
+            Self::Verify(verb) => verb.remote.json,
             Self::Fsck(verb) => verb.json,
             Self::Maintenance(verb) => verb.json,
             Self::Model(verb) => verb.is_json(),

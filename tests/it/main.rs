@@ -26,6 +26,7 @@ mod framing;
 mod fsck;
 mod intercept;
 mod invalidate;
+mod jobs;
 mod listeners;
 mod logs;
 mod manage;
