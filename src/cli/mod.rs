@@ -16,6 +16,7 @@ mod head;
 mod local;
 mod ls;
 mod maintenance;
+mod misses;
 mod model;
 mod output;
 mod partial;
@@ -90,6 +91,8 @@ enum Verb {
     Unpin(pin::Unpin),
     /// Show what was evicted, the latest first
     Evictions(why::Evictions),
+    /// Show what was asked for while no origin might be asked
+    Misses(misses::Misses),
     /// Remove what nobody refers to, and free room
     Gc(purge::Gc),
     /// Upload, download, describe and remove files
@@ -186,6 +189,7 @@ impl Cli {
             Some(Verb::Pin(pin)) => wait(pin.run(out)),
             Some(Verb::Unpin(unpin)) => wait(unpin.run(out)),
             Some(Verb::Evictions(evictions)) => wait(evictions.run(out)),
+            Some(Verb::Misses(misses)) => wait(misses.run(out)),
             Some(Verb::Gc(gc)) => wait(gc.run(out)),
             Some(Verb::Files(files)) => wait(files.run(out)),
             Some(Verb::Pointer(pointer)) => wait(pointer.run(out)),
@@ -238,6 +242,7 @@ impl Verb {
             Self::Pin(verb) => verb.remote.json,
             Self::Unpin(verb) => verb.remote.json,
             Self::Evictions(verb) => verb.remote.json,
+            Self::Misses(verb) => verb.remote.json,
             Self::Gc(verb) => verb.remote.json,
             Self::Files(verb) => verb.is_json(),
             Self::Pointer(verb) => verb.is_json(),
