@@ -15,14 +15,11 @@ use super::{
 /// Arguments of `misses`.
 #[derive(Args, Debug)]
 pub(super) struct Misses {
-    /// Also what has been stored since
-    #[arg(long)]
-    all: bool,
     /// Print nothing but the URLs that can be fetched, one a line, each with the digest that was wanted
     #[arg(long, conflicts_with = "json")]
     urls: bool,
     /// Forget the list
-    #[arg(long, conflicts_with_all = ["all", "urls"])]
+    #[arg(long, conflicts_with = "urls")]
     clear: bool,
     /// Do not ask
     #[arg(short, long)]
@@ -38,7 +35,7 @@ impl Misses {
         if self.clear {
             return self.forget(&client, out).await;
         }
-        let (mode, items) = self.read(&client).await?;
+        let (mode, items) = read(&client).await?;
         if self.remote.json {
             return out.json(&json!({"mode": mode, "items": items}));
         }
@@ -48,21 +45,6 @@ impl Misses {
         }
         out.line(&row("COUNT", "LAST ASKED FOR", "METHOD", "URL"))?;
         items.iter().try_for_each(|item| out.line(&line(item)))
-    }
-
-    async fn read(&self, client: &Client) -> Result<(Value, Vec<Value>), Failure> {
-        let (mut items, mut cursor) = (Vec::new(), String::new());
-        loop {
-            let path = format!("/api/v1/misses?limit=200&all={}{cursor}", self.all);
-            let (_, mut page) = client.json(&path).await?;
-            if let Value::Array(found) = page["items"].take() {
-                items.extend(found);
-            }
-            match page["next_cursor"].as_str() {
-                Some(next) => cursor = format!("&cursor={next}"),
-                None => return Ok((page["mode"].take(), items)),
-            }
-        }
     }
 
     async fn forget(&self, client: &Client, out: &mut Output) -> Result<(), Failure> {
@@ -76,6 +58,22 @@ impl Misses {
             return out.json(&json!({"cleared": true}));
         }
         out.line("cleared")
+    }
+}
+
+/// The mode, and the whole list.
+async fn read(client: &Client) -> Result<(Value, Vec<Value>), Failure> {
+    let (mut items, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/api/v1/misses?limit=200{cursor}");
+        let (_, mut page) = client.json(&path).await?;
+        if let Value::Array(found) = page["items"].take() {
+            items.extend(found);
+        }
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return Ok((page["mode"].take(), items)),
+        }
     }
 }
 
