@@ -172,15 +172,16 @@ fn local_api(app: &App, cache: &Route) -> Route {
             config.clone(),
             cache.clone(),
         ))
-        .layer(FilesLayer::new(store, config))
-        .service(Manage::before(
-            app.store.clone(),
-            JobRoutes::before(
-                app.jobs.clone(),
-                app.store.clone(),
-                Tokens::before(app.gate.clone(), Api::new(app.clone()).with_cache(cache)),
+        .layer(FilesLayer::new(store, config.clone()))
+        .service(
+            Manage::new(app.store.clone(), app.upstreams.contact().misses(), config).before(
+                JobRoutes::before(
+                    app.jobs.clone(),
+                    app.store.clone(),
+                    Tokens::before(app.gate.clone(), Api::new(app.clone()).with_cache(cache)),
+                ),
             ),
-        ))
+        )
 }
 
 /// CONNECT: bytes both ways, under the egress rule.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::App;
-use crate::{api::resolve, jobs::evict};
+use crate::{api::resolve, config::upstream::Mode, jobs::evict, telemetry::label::UpstreamMode};
 
 /// Time between two rounds.
 const ROUND: Duration = Duration::from_secs(5);
@@ -71,6 +71,15 @@ impl App {
         self.metrics.max_bytes.set(self.store.room().cap());
         self.metrics.catalog_commits.reach(catalog.commits());
         self.metrics.partial_files.set(self.store.partial_files());
+        for (mode, label) in [
+            (Mode::Online, UpstreamMode::Online),
+            (Mode::Offline, UpstreamMode::Offline),
+            (Mode::Sealed, UpstreamMode::Sealed),
+        ] {
+            let is_in_force = self.config().upstream.mode == mode;
+            let level = self.metrics.upstream_mode.of(label);
+            level.set(u64::from(is_in_force));
+        }
         self.metrics
             .circuit_open
             .set(self.upstreams.open_circuits());

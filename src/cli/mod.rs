@@ -17,6 +17,7 @@ mod job;
 mod local;
 mod ls;
 mod maintenance;
+mod misses;
 mod model;
 mod output;
 mod partial;
@@ -91,6 +92,8 @@ enum Verb {
     Unpin(pin::Unpin),
     /// Show what was evicted, the latest first
     Evictions(why::Evictions),
+    /// Show what was asked for while no origin might be asked
+    Misses(misses::Misses),
     /// Remove what nobody refers to, and free room
     Gc(purge::Gc),
     /// List, show, cancel and wait for what works in the background
@@ -190,6 +193,7 @@ impl Cli {
             Some(Verb::Pin(pin)) => wait(pin.run(out)),
             Some(Verb::Unpin(unpin)) => wait(unpin.run(out)),
             Some(Verb::Evictions(evictions)) => wait(evictions.run(out)),
+            Some(Verb::Misses(misses)) => wait(misses.run(out)),
             Some(Verb::Gc(gc)) => wait(gc.run(out)),
             Some(Verb::Job(job)) => wait(job.run(out)),
             Some(Verb::Files(files)) => wait(files.run(out)),
@@ -243,6 +247,7 @@ impl Verb {
             Self::Pin(verb) => verb.remote.json,
             Self::Unpin(verb) => verb.remote.json,
             Self::Evictions(verb) => verb.remote.json,
+            Self::Misses(verb) => verb.remote.json,
             Self::Gc(verb) => verb.remote.json,
             Self::Job(verb) => verb.is_json(),
             Self::Files(verb) => verb.is_json(),

@@ -42,6 +42,7 @@ mod revalidate;
 mod rfc9111;
 mod s3_client;
 mod s3_upstream;
+mod sealed;
 mod server;
 mod setup;
 mod stale;
