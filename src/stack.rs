@@ -33,8 +33,8 @@ use self::rarely::Rarely;
 use crate::{
     access::AccessLayer,
     api::{
-        Api, cas::CasLayer, files::FilesLayer, internal::Internal, manage::Manage, part::PartLayer,
-        resolve::ResolveLayer, tokens::Tokens,
+        Api, backup::Backup, cas::CasLayer, files::FilesLayer, internal::Internal, manage::Manage,
+        part::PartLayer, resolve::ResolveLayer, tokens::Tokens,
     },
     app::{App, requests::Requests},
     config::server::Profile,
@@ -173,9 +173,13 @@ fn local_api(app: &App, cache: &Route) -> Route {
             cache.clone(),
         ))
         .layer(FilesLayer::new(store, config))
-        .service(Manage::before(
+        .service(Backup::before(
             app.store.clone(),
-            Tokens::before(app.gate.clone(), Api::new(app.clone()).with_cache(cache)),
+            app.gate.clone(),
+            Manage::before(
+                app.store.clone(),
+                Tokens::before(app.gate.clone(), Api::new(app.clone()).with_cache(cache)),
+            ),
         ))
 }
 
