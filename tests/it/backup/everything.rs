@@ -23,7 +23,7 @@ fn send(cache: &Cache, method: &str, path: &str, body: &str) -> Response {
 /// Everything that a client can see of what is not a download.
 fn state(cache: &Cache) -> Vec<serde_json::Value> {
     let get = |path: &str| {
-        let response = cache.get(path);
+        let response = crate::models::get(cache, path);
         assert_eq!(response.status(), 200, "{path}: {}", response.text());
         response.json()
     };
