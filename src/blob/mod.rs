@@ -11,6 +11,7 @@ pub mod partial;
 pub mod pointers;
 pub mod read;
 mod readers;
+mod reading;
 pub mod recovery;
 pub mod resume;
 pub mod take;
