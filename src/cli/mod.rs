@@ -2,6 +2,7 @@
 //! `serve` is the verb when none is named. Verbs that talk to a running cache go through `client`,
 //! verbs that work on this machine's own data go through `local`.
 
+mod backup;
 mod ca;
 mod client;
 mod completions;
@@ -117,6 +118,10 @@ enum Verb {
     Verify(verify::Verify),
     /// Compare catalog and files; repair or rebuild the catalog
     Fsck(fsck::Fsck),
+    /// Back up the catalog and every file, while the cache runs or not
+    Backup(backup::Backup),
+    /// Restore a backup into a new data directory, or check it
+    Restore(backup::Restore),
     /// Back the catalog up, and give unused room back
     Maintenance(maintenance::Maintenance),
     /// Make, list and revoke access tokens
@@ -204,6 +209,8 @@ impl Cli {
             Some(Verb::S3(s3)) => wait(s3.run(out)),
             Some(Verb::Verify(verify)) => wait(verify.run(settings, out)),
             Some(Verb::Fsck(fsck)) => fsck.run(settings, out),
+            Some(Verb::Backup(backup)) => wait(backup.run(settings, out)),
+            Some(Verb::Restore(restore)) => restore.run(settings, out),
             Some(Verb::Maintenance(maintenance)) => maintenance.run(settings, out),
             Some(Verb::Token(token)) => wait(token.run(settings, out)),
             Some(Verb::Env(env)) => env.run(settings, out),
@@ -224,6 +231,8 @@ impl Verb {
             Self::Serve(_)
                 | Self::Verify(_)
                 | Self::Fsck(_)
+                | Self::Backup(_)
+                | Self::Restore(_)
                 | Self::Maintenance(_)
                 | Self::Token(_)
                 | Self::Env(_)
@@ -258,6 +267,8 @@ impl Verb {
             Self::S3(verb) => verb.is_json(),
             Self::Verify(verb) => verb.remote.json,
             Self::Fsck(verb) => verb.json,
+            Self::Backup(verb) => verb.remote.json,
+            Self::Restore(verb) => verb.json,
             Self::Maintenance(verb) => verb.json,
             Self::Model(verb) => verb.is_json(),
             Self::Config(verb) => verb.is_json(),

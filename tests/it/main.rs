@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod backup;
 mod cas;
 mod catalog;
 mod classes;
