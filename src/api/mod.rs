@@ -4,6 +4,7 @@
 
 mod answer;
 mod artifacts;
+pub mod backup;
 pub mod cas;
 mod describe;
 mod error;
@@ -31,6 +32,7 @@ mod stats;
 mod template;
 mod timestamp;
 pub mod tokens;
+mod written;
 
 use std::{
     future::Future,

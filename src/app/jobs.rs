@@ -7,7 +7,9 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::App;
 use crate::{
     api::resolve,
+    config::upstream::Mode,
     jobs::{evict, schedule, warm::Means},
+    telemetry::label::UpstreamMode,
 };
 
 /// Time between two rounds.
@@ -82,6 +84,15 @@ impl App {
             self.metrics.quarantine_bytes.set(bytes);
         }
         self.metrics.partial_files.set(self.store.partial_files());
+        for (mode, label) in [
+            (Mode::Online, UpstreamMode::Online),
+            (Mode::Offline, UpstreamMode::Offline),
+            (Mode::Sealed, UpstreamMode::Sealed),
+        ] {
+            let is_in_force = self.config().upstream.mode == mode;
+            let level = self.metrics.upstream_mode.of(label);
+            level.set(u64::from(is_in_force));
+        }
         self.metrics
             .circuit_open
             .set(self.upstreams.open_circuits());

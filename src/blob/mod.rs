@@ -2,6 +2,7 @@
 //! once they have their name. It knows nothing of URLs; which blobs are wanted is the catalog's
 //! knowledge, and `store::commit` keeps the two in step.
 
+pub mod backup;
 mod directories;
 pub mod follow;
 pub mod leftovers;
@@ -11,8 +12,10 @@ pub mod pointers;
 mod quarantine;
 pub mod read;
 mod readers;
+mod reading;
 pub mod recovery;
 pub mod resume;
+pub mod take;
 pub mod upload;
 mod usage;
 pub mod view;

@@ -64,8 +64,11 @@ fn bound(directory: &Path, limit: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// When each file was changed last, its length, and its path.
-fn files(directory: &Path) -> io::Result<Vec<((i64, i64), u64, PathBuf)>> {
+/// When a file was changed last, its length, and its path.
+type Aside = ((i64, i64), u64, PathBuf);
+
+/// What lies there.
+fn files(directory: &Path) -> io::Result<Vec<Aside>> {
     let entries = match directory.read_dir() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,

@@ -8,6 +8,7 @@
 mod audit;
 mod ballast;
 mod change;
+mod claim;
 mod codec;
 mod decoded;
 mod environment;
@@ -51,6 +52,7 @@ use tokio::sync::mpsc;
 pub use self::{
     audit::{Audit, Inconsistency},
     change::{Addition, Change, Written},
+    claim::Claim,
     codec::Malformed,
     error::CatalogError,
     evictions::{Evicted, Eviction, MAX_EVICTIONS},
@@ -60,6 +62,7 @@ pub use self::{
     models::{ModelFilter, ModelSort, ModelStats},
     pins::{Keeper, Pin, PinOf},
     set::{BlobRecord, Holder, MAX_VARIANTS, MAX_VERSIONS, ResponseSet, Stored},
+    snapshot::Snapshot,
     tokens::{MAX_TOKENS, TokenRecord},
     why::{MAX_AHEAD, Standing},
 };

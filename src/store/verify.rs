@@ -164,6 +164,17 @@ pub fn verify_all(
     }
 }
 
+/// The digest of a file that is no blob. Blocks.
+pub(super) fn digest_of_file(path: &std::path::Path) -> io::Result<Sha256> {
+    let file = std::fs::File::open(path)?;
+    let blob = Blob {
+        len: file.metadata()?.len(),
+        file: std::sync::Arc::new(file),
+    };
+    // It is never stopped.
+    hash(&blob, &mut |_| true)?.ok_or(io::ErrorKind::Interrupted.into())
+}
+
 fn hash(blob: &Blob, go_on: &mut dyn FnMut(u64) -> bool) -> io::Result<Option<Sha256>> {
     // Only advice: a blob that is read once to be checked should not displace hot ones.
     let _ = fadvise(&blob.file, 0, None, Advice::NoReuse);

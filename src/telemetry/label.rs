@@ -191,6 +191,18 @@ label! {
 }
 
 label! {
+    /// Whether origins may be asked.
+    pub enum UpstreamMode in "mode" {
+        /// They may.
+        Online = "online",
+        /// Not at present.
+        Offline = "offline",
+        /// Never.
+        Sealed = "sealed",
+    }
+}
+
+label! {
     /// What became of warming the artifact of a model.
     pub enum Warmed in "outcome" {
         /// Its bytes are in the store, verified.

@@ -13,7 +13,7 @@ use super::{
     instrument::{self, Counter, Durations, Instrument, Kind, Level, Series, Sizes},
     label::{
         Class, Delivery, Dimension, Direction, Door, Handshake, Healed, Inside, JobEnd, JobKind,
-        Outcome, Rejected, Uncached, UpstreamError, UpstreamOutcome, Version, Warmed,
+        Outcome, Rejected, Uncached, UpstreamError, UpstreamMode, UpstreamOutcome, Version, Warmed,
     },
 };
 use crate::artifact::Totals;
@@ -82,6 +82,8 @@ table! {
     "artifact_cache_upstream_seconds" => upstream_duration: Durations, "Seconds until the head of an origin's response";
     "artifact_cache_upstream_errors_total" => upstream_errors: Series<UpstreamError>, "Failed requests to origins, by reason";
     "artifact_cache_circuit_open" => circuit_open: Level, "Origins that are not asked at present because they kept failing";
+    "artifact_cache_upstream_mode" => upstream_mode: Series<UpstreamMode, Level>, "Whether origins may be asked: 1 for the mode in force";
+    "artifact_cache_withheld_total" => withheld: Counter, "Requests for which an origin would have been asked, had it been allowed";
     "artifact_cache_tunnels_in_flight" => tunnels_in_flight: Level, "CONNECT tunnels open";
     "artifact_cache_tunnel_bytes_total" => tunnel_bytes: Series<Direction>, "Bytes through CONNECT tunnels, by direction";
     "artifact_cache_intercepted_total" => intercepted: Series<Inside>, "CONNECT tunnels that ended here, by what came of it";

@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod backup;
 mod cas;
 mod catalog;
 mod classes;
@@ -42,6 +43,7 @@ mod revalidate;
 mod rfc9111;
 mod s3_client;
 mod s3_upstream;
+mod sealed;
 mod server;
 mod setup;
 mod stale;

@@ -204,14 +204,14 @@ impl Refresh {
         let has_filter = is_given(&self.prefix) || is_given(&self.host);
         match (self.urls, has_filter) {
             (Some(urls), false) => {
-                let uris = urls.iter().map(|url| url.parse::<TargetUri>());
+                let parsed = urls.iter().map(|url| url.parse::<TargetUri>());
                 let wrong = |_| invalid("urls", "must be absolute http or https URLs");
-                let uris = uris.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
-                let about = match &uris[..] {
-                    [uri] => uri.as_str().to_owned(),
-                    uris => format!("{} URLs", uris.len()),
+                let parsed = parsed.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
+                let about = match &parsed[..] {
+                    [one] => one.as_str().to_owned(),
+                    many => format!("{} URLs", many.len()),
                 };
-                Ok((about, Subjects::Urls(uris)))
+                Ok((about, Subjects::Urls(parsed)))
             }
             (None, true) => {
                 let about = [self.prefix.as_deref(), self.host.as_deref()];

@@ -36,21 +36,17 @@ pub(super) async fn heal(means: &Means, digest: Sha256) -> Result<Healed, BoxErr
         let Ok(uri) = url.parse::<TargetUri>() else {
             continue;
         };
-        match means
-            .cache
-            .bring(&uri, Some(digest), Some(Anew::Whole))
-            .await
-        {
-            Err(error) => why = format!("{url}: {}", reason(&*error)),
-            Ok(_) => {
-                // The answer is verified, but its commit may be under way.
-                store.settle().await;
-                if is_sound(means, digest).await? {
-                    return Ok(Healed::From(url));
-                }
-                why = format!("{url}: it was not stored");
-            }
+        let asked = means.cache.bring(&uri, Some(digest), Some(Anew::Whole));
+        if let Err(error) = asked.await {
+            why = format!("{url}: {}", reason(&*error));
+            continue;
         }
+        // The answer is verified, but its commit may be under way.
+        store.settle().await;
+        if is_sound(means, digest).await? {
+            return Ok(Healed::From(url));
+        }
+        why = format!("{url}: it was not stored");
     }
     // Unless somebody brought it back meanwhile, nothing says any more that it is there.
     if store.committer().recheck(digest).await? {

@@ -177,7 +177,7 @@ fn any_url_that_had_the_bytes_brings_them_back_for_all_and_the_history_stays() {
 fn a_cancelled_round_goes_on_where_it_was_left() {
     let (origin, cache) = (Origin::start(), Cache::start());
     fill(&origin, &cache, 40, 1000);
-    let slowly = json!({"bytes_per_second": 10_000});
+    let slowly = json!({"bytes_per_second": 2000});
     let id = start(&cache, SCRUB, &slowly);
     let seen = |id: u64| {
         show(&cache, id)["report"]["blobs"]
