@@ -55,10 +55,13 @@ impl Writer {
     pub(super) fn prepare(&self) -> Result<(), CatalogError> {
         let mut transaction = Transaction::begin(&self.environment, self.clock.now())?;
         transaction.enqueue_older()?;
-        transaction.note_opening()?;
         let allocated = transaction.commit()?;
         self.allocated.store(allocated, Ordering::Release);
-        Ok(())
+        match self.note(Transaction::note_opening) {
+            // A catalog that is already full is opened all the same.
+            Err(error) if !error.is_full() => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Runs until it is closed or every sender is gone.
@@ -84,7 +87,10 @@ impl Writer {
                 let _ = ballast::take(&self.environment);
             }
         }
-        let mut last = Some(self.flush().and_then(|()| self.note_closing()));
+        let mut last = Some(self.flush());
+        if let Err(error) = self.note(Transaction::note_closing) {
+            tracing::warn!(%error, "cannot note that the catalog is closed");
+        }
         for answer in closing {
             let _ = answer.send(last.take().unwrap_or(Ok(())));
         }
@@ -182,9 +188,12 @@ impl Writer {
         Ok(written)
     }
 
-    fn note_closing(&self) -> Result<(), CatalogError> {
+    fn note(
+        &self,
+        note: impl FnOnce(&mut Transaction<'_>) -> Result<(), CatalogError>,
+    ) -> Result<(), CatalogError> {
         let mut transaction = Transaction::begin(&self.environment, self.clock.now())?;
-        transaction.note_closing()?;
+        note(&mut transaction)?;
         transaction.commit().map(drop)
     }
 

@@ -46,6 +46,8 @@ pub async fn run(
     parallel: usize,
     job: Job,
 ) -> Result<(), JobError> {
+    // What is only about to be stored is meant, too.
+    means.store.settle().await;
     let mut pages = Pages::new(subjects, &job);
     let refreshing = Arc::new(Refreshing {
         means,

@@ -268,6 +268,8 @@ fn a_file_of_another_length_is_never_served_even_without_a_scrub() {
     damage(&cache, &contents[0], Damage::Cut);
     cache.fetch(&url).assert_is(&contents[0]);
     assert_eq!(origin.hits("/0"), 2);
+    // Its file has its name after this.
+    cache.stats();
     origin.stop();
     damage(&cache, &contents[0], Damage::Cut);
     assert_lost(&cache, &url, &contents[0]);
