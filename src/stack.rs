@@ -39,6 +39,7 @@ use crate::{
     },
     app::{App, requests::Requests},
     config::server::Profile,
+    jobs::warm::Means,
     mirror::MirrorLayer,
     proxy::SwitchedOff,
     rescue::Rescuer,
@@ -67,6 +68,12 @@ impl Core {
         let cache = shared_cache(app);
         let local = local_api(app, &cache);
         Self { cache, local }
+    }
+
+    /// What jobs work with.
+    #[must_use]
+    pub fn means(&self, app: &App) -> Means {
+        means(app, Internal::new(self.cache.clone()))
     }
 }
 
@@ -178,6 +185,13 @@ pub fn alone(app: &App, service: Route) -> Edge {
 /// Our own routes: paths of artifacts, health, statistics, management, metrics.
 fn local_api(app: &App, cache: &Route) -> Route {
     let cache = Internal::new(cache.clone());
+    let means = means(app, cache.clone());
+    let jobs = JobRoutes::new(
+        app.jobs.clone(),
+        means,
+        app.config.clone(),
+        app.metrics.clone(),
+    );
     let (store, config) = (app.store.clone(), app.config.clone());
     ServiceBuilder::new()
         .layer(BoxCloneService::layer())
@@ -192,13 +206,17 @@ fn local_api(app: &App, cache: &Route) -> Route {
             app.store.clone(),
             app.gate.clone(),
             Manage::new(app.store.clone(), app.upstreams.contact().misses(), config).before(
-                JobRoutes::before(
-                    app.jobs.clone(),
-                    app.store.clone(),
-                    Tokens::before(app.gate.clone(), Api::new(app.clone()).with_cache(cache)),
-                ),
+                jobs.before(Tokens::before(
+                    app.gate.clone(),
+                    Api::new(app.clone()).with_cache(cache),
+                )),
             ),
         ))
+}
+
+fn means(app: &App, cache: Internal) -> Means {
+    let store = app.store.clone();
+    Means { cache, store }
 }
 
 /// CONNECT: bytes both ways, under the egress rule.

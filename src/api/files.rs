@@ -119,7 +119,7 @@ impl Files {
     async fn show(&self, id: &str, head: &Parts) -> Result<Response<Body>, BoxError> {
         self.permit(Scope::Read, head)?;
         let file = self.file(id)?;
-        let blob = self.store.blobs().open_blob(&file.digest, file.size_bytes);
+        let blob = self.store.open_file(&file).await;
         if let Ok(Some(blob)) = blob {
             return Ok(serve::serve(&head.method, &head.headers, &file, blob)?);
         }

@@ -140,7 +140,7 @@ pub enum Change {
     /// Writes how far something has come, or forgets it.
     Mark {
         /// Of what.
-        name: &'static str,
+        name: String,
         /// Whatever `name` understands.
         value: Option<Vec<u8>>,
     },

@@ -34,6 +34,7 @@ mod show;
 mod stats;
 mod token;
 mod verify;
+mod warm;
 mod why;
 
 use std::{ffi::OsString, future::Future, process::ExitCode};
@@ -97,6 +98,10 @@ enum Verb {
     Misses(misses::Misses),
     /// Remove what nobody refers to, and free room
     Gc(purge::Gc),
+    /// Bring what a list or a lock file names into the cache
+    Warm(warm::Warm),
+    /// Ask origins now whether what is stored has changed
+    Refresh(warm::Refresh),
     /// List, show, cancel and wait for what works in the background
     #[command(subcommand)]
     Job(job::Job),
@@ -200,6 +205,8 @@ impl Cli {
             Some(Verb::Evictions(evictions)) => wait(evictions.run(out)),
             Some(Verb::Misses(misses)) => wait(misses.run(out)),
             Some(Verb::Gc(gc)) => wait(gc.run(out)),
+            Some(Verb::Warm(warm)) => wait(warm.run(out)),
+            Some(Verb::Refresh(refresh)) => wait(refresh.run(out)),
             Some(Verb::Job(job)) => wait(job.run(out)),
             Some(Verb::Files(files)) => wait(files.run(out)),
             Some(Verb::Pointer(pointer)) => wait(pointer.run(out)),
@@ -258,6 +265,8 @@ impl Verb {
             Self::Evictions(verb) => verb.remote.json,
             Self::Misses(verb) => verb.remote.json,
             Self::Gc(verb) => verb.remote.json,
+            Self::Warm(verb) => verb.remote.json,
+            Self::Refresh(verb) => verb.remote.json,
             Self::Job(verb) => verb.is_json(),
             Self::Files(verb) => verb.is_json(),
             Self::Pointer(verb) => verb.is_json(),

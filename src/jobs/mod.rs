@@ -7,7 +7,10 @@ pub mod internal;
 mod job;
 mod order;
 mod owner;
-pub mod verify;
+pub mod refresh;
+pub mod schedule;
+pub mod scrub;
+pub mod warm;
 
 pub use job::{Job, JobError};
 pub use order::{Order, Refused, Started};

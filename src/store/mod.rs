@@ -11,6 +11,7 @@ pub mod fill;
 mod filling;
 pub mod fsck;
 mod hashing;
+mod heal;
 mod holds;
 mod kept;
 pub mod lookup;
@@ -39,6 +40,7 @@ use tokio_util::task::TaskTracker;
 
 use self::{
     commit::{Committer, Verified},
+    heal::Suspects,
     kept::KeptPartials,
     pending::{Commit, Pending},
     refusals::Refusals,
@@ -81,6 +83,8 @@ struct Shared {
     room: Room,
     views: Views,
     started: SystemTime,
+    /// What is hashed before it is read for the first time, if anything.
+    suspects: Option<Suspects>,
 }
 
 impl Store {
@@ -95,8 +99,12 @@ impl Store {
             parts.clock.clone(),
         );
         let started = parts.clock.now();
+        let unclean = catalog.unclean_stop().ok().flatten();
+        let unclean = unclean.filter(|_| parts.settings.verify_after_unclean_stop);
+        let suspects = unclean.map(Suspects::since);
         Self(Arc::new(Shared {
             started,
+            suspects,
             views: Views::default(),
             parts,
             pending: Pending::default(),

@@ -34,11 +34,11 @@ type Result<T, E = CatalogError> = std::result::Result<T, E>;
 pub(super) struct Transaction<'e> {
     pub(super) tables: Tables,
     pub(super) txn: RwTxn<'e>,
-    counters: Counters,
+    pub(super) counters: Counters,
     queues: QueueSums,
     /// What the blob of this change takes on disk, when somebody looked.
     allocated: Option<u64>,
-    now: SystemTime,
+    pub(super) now: SystemTime,
 }
 
 impl<'e> Transaction<'e> {
