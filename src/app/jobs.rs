@@ -5,7 +5,10 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::App;
-use crate::{api::resolve, jobs::evict};
+use crate::{
+    api::resolve,
+    jobs::{evict, retention},
+};
 
 /// Time between two rounds.
 const ROUND: Duration = Duration::from_secs(5);
@@ -17,7 +20,9 @@ impl App {
     pub(super) async fn jobs(self) {
         let (store, metrics) = (self.store.clone(), self.metrics.clone());
         let evicting = evict::run(store, metrics, self.stop.clone());
-        tokio::join!(evicting, self.rounds());
+        let (store, stop) = (self.store.clone(), self.stop.clone());
+        let retaining = retention::run(store, self.config.clone(), stop);
+        tokio::join!(evicting, retaining, self.rounds());
     }
 
     async fn rounds(self) {

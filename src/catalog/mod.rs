@@ -15,6 +15,7 @@ mod error;
 mod evictions;
 mod files;
 mod hits;
+mod labels;
 mod list;
 mod models;
 pub mod operator;
