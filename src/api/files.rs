@@ -112,7 +112,7 @@ impl Files {
             return self.begin_parts(head, body, permit).await;
         }
         let file = self.upload(head, body, permit).await?;
-        self.created(&file)
+        Self::created(&file)
     }
 
     async fn show(&self, id: &str, head: &Parts) -> Result<Response<Body>, BoxError> {

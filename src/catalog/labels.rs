@@ -35,7 +35,7 @@ impl LabelRecord {
     pub(super) fn note(&mut self, label: &Label, now: u64) {
         let is_full = self.uploads.len() >= MAX_LABELS;
         let is_same =
-            |(tag, key, _): &&mut (String, String, u64)| (&*tag, &*key) == (&label.tag, &label.key);
+            |(tag, key, _): &&mut (String, String, u64)| *tag == label.tag && *key == label.key;
         match self.uploads.iter_mut().find(is_same) {
             Some((_, _, last)) => *last = now,
             None if is_full => self.is_crowded = true,

@@ -68,7 +68,7 @@ pub struct Turn {
     store: Store,
     key: CacheKey,
     slot: Arc<Slot>,
-    turn: Option<OwnedMutexGuard<()>>,
+    guard: Option<OwnedMutexGuard<()>>,
     stop: CancellationToken,
 }
 
@@ -153,7 +153,7 @@ impl Store {
             store: self.clone(),
             key,
             slot,
-            turn: Some(turn),
+            guard: Some(turn),
             stop,
         }
     }
@@ -210,7 +210,7 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.turn = None;
+        self.guard = None;
         let mut turns = lock(&self.store.uploads().turns);
         // One is the table's, one is ours: nobody waits.
         if Arc::strong_count(&self.slot) <= 2 {

@@ -143,7 +143,7 @@ impl Files {
             return self.finished(&id, head).ok_or_else(|| gone().into());
         };
         let now = seconds(self.store.clock().now());
-        if !progress.begun.open_until.is_some_and(|until| now < until) {
+        if progress.begun.open_until.is_none_or(|until| now >= until) {
             permitted?;
         }
         match head.method {
@@ -211,7 +211,7 @@ impl Files {
                 Ok(response)
             }
             Came::Whole(file) => {
-                let mut response = self.created(&file)?;
+                let mut response = Self::created(&file)?;
                 self.describe(&mut response, file.size_bytes, true);
                 Ok(response)
             }
@@ -298,7 +298,7 @@ impl Part {
 
 impl Files {
     /// The answer to an upload that has become a file.
-    pub(super) fn created(&self, file: &File) -> Result<Response<Body>, BoxError> {
+    pub(super) fn created(file: &File) -> Result<Response<Body>, BoxError> {
         tracing::info!(
             file_id = %file.digest,
             size_bytes = file.size_bytes,
