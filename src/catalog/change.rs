@@ -8,7 +8,7 @@ use artifact_cache_layers::{
 use super::files::FileChange;
 use crate::artifact::{
     event::Event,
-    file::{File, PointerName},
+    file::{File, Label, PointerName},
     model::{
         Model, Refusal,
         plan::{Order, Plan},
@@ -75,13 +75,25 @@ pub enum Change {
     },
     /// Makes an uploaded file known whose blob is on disk. Only `store::commit` may write this, as
     /// [`Store`](Self::Store).
-    KeepFile(File),
+    KeepFile {
+        /// The file.
+        file: File,
+        /// What this upload of it said.
+        label: Label,
+    },
     /// Removes an uploaded file.
     RemoveFile {
         /// The file.
         digest: Sha256,
         /// Whether also when a pointer leads to it.
         force: bool,
+    },
+    /// Removes an uploaded file that no pointer leads to and that was not uploaded again.
+    ExpireFile {
+        /// The file.
+        digest: Sha256,
+        /// Its uploads, as they were when that was decided.
+        uploads: Vec<(Label, std::time::SystemTime)>,
     },
     /// Makes a pointer lead to a file.
     Point {
@@ -159,7 +171,7 @@ impl Change {
             Self::Store { .. }
                 | Self::Refer(_)
                 | Self::Recover(_)
-                | Self::KeepFile(_)
+                | Self::KeepFile { .. }
                 | Self::Point { .. }
                 | Self::Reindex
                 | Self::Registry(_)

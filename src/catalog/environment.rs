@@ -93,6 +93,8 @@ tables! {
     evictions,
     /// Digest or cache key → what an operator wants to be kept.
     pins,
+    /// Digest → what the uploads of a file said of themselves.
+    labels,
     /// Number → job.
     jobs,
 }

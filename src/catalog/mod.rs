@@ -17,6 +17,7 @@ mod evictions;
 mod files;
 mod hits;
 mod jobs;
+mod labels;
 mod list;
 mod models;
 pub mod operator;

@@ -8,6 +8,7 @@ mod job;
 mod order;
 mod owner;
 pub mod refresh;
+pub mod retention;
 pub mod schedule;
 pub mod scrub;
 pub mod warm;

@@ -20,6 +20,8 @@ mod pointers;
 pub mod reap;
 mod refusals;
 mod repeat;
+pub mod resumable;
+pub mod retention;
 pub mod room;
 pub mod sweep;
 pub mod upload;
@@ -78,6 +80,7 @@ pub struct Parts {
 struct Shared {
     parts: Parts,
     pending: Pending,
+    uploads: resumable::Uploads,
     kept: KeptPartials,
     refusals: Refusals,
     room: Room,
@@ -108,6 +111,7 @@ impl Store {
             views: Views::default(),
             parts,
             pending: Pending::default(),
+            uploads: resumable::Uploads::default(),
             kept,
             refusals: Refusals::default(),
             room,
@@ -157,6 +161,14 @@ impl Store {
         &self.0.parts.tasks
     }
 
+    /// Runs work to its end, whether or not anybody waits for it; `None` when it panicked.
+    pub async fn own<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        self.tasks().spawn(work).await.ok()
+    }
+
     fn pending(&self) -> &Pending {
         &self.0.pending
     }
@@ -169,6 +181,10 @@ impl Store {
     #[must_use]
     pub fn refusal(&self, key: &CacheKey) -> Option<&'static str> {
         self.0.refusals.find(key)
+    }
+
+    fn uploads(&self) -> &resumable::Uploads {
+        &self.0.uploads
     }
 
     fn kept_partials(&self) -> &KeptPartials {

@@ -108,6 +108,7 @@ mod tests {
         let methods = |operations: &Value| {
             let names = operations.as_object().unwrap().keys();
             let mut names: Vec<_> = names.map(|name| name.to_uppercase()).collect();
+            names.retain(|name| name != "HEAD");
             names.sort();
             names
         };
