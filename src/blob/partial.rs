@@ -26,7 +26,7 @@ use super::{Blob, BlobStore, Recovery, directories, resume::ResumableName, uploa
 /// How unfinished files without a key are called where they need a name; `sweep` knows them by it.
 pub(crate) const UNFINISHED: &str = ".unfinished";
 /// Blobs are never written again; everybody on the machine may read them.
-const FINISHED_MODE: u32 = 0o444;
+pub(super) const FINISHED_MODE: u32 = 0o444;
 const UNFINISHED_MODE: u32 = 0o600;
 
 /// An unfinished blob.

@@ -7,6 +7,7 @@ mod rank;
 mod registry;
 mod reindex;
 mod reindex_registry;
+mod reindex_rest;
 mod remove;
 mod store;
 
@@ -88,6 +89,7 @@ impl<'e> Transaction<'e> {
             Change::Evict { steps, reason } => self.evict(steps, reason),
             Change::Pin { of, note } => self.pin(of, note),
             Change::Unpin(of) => self.unpin(of),
+            Change::Measure { digest, allocated } => self.measure(digest, *allocated),
             Change::Reindex => self.reindex(),
             Change::Registry(order) => self.registry(order),
             Change::ImportModel(model, events) => self.import_model(model, events),
