@@ -33,8 +33,8 @@ use self::rarely::Rarely;
 use crate::{
     access::AccessLayer,
     api::{
-        Api, backup::Backup, cas::CasLayer, files::FilesLayer, internal::Internal, manage::Manage,
-        part::PartLayer, resolve::ResolveLayer, tokens::Tokens,
+        Api, backup::Backup, cas::CasLayer, files::FilesLayer, internal::Internal, jobs::JobRoutes,
+        manage::Manage, part::PartLayer, resolve::ResolveLayer, tokens::Tokens,
     },
     app::{App, requests::Requests},
     config::server::Profile,
@@ -172,13 +172,16 @@ fn local_api(app: &App, cache: &Route) -> Route {
             config.clone(),
             cache.clone(),
         ))
-        .layer(FilesLayer::new(store, config))
+        .layer(FilesLayer::new(store, config.clone()))
         .service(Backup::before(
             app.store.clone(),
             app.gate.clone(),
-            Manage::before(
-                app.store.clone(),
-                Tokens::before(app.gate.clone(), Api::new(app.clone()).with_cache(cache)),
+            Manage::new(app.store.clone(), app.upstreams.contact().misses(), config).before(
+                JobRoutes::before(
+                    app.jobs.clone(),
+                    app.store.clone(),
+                    Tokens::before(app.gate.clone(), Api::new(app.clone()).with_cache(cache)),
+                ),
             ),
         ))
 }

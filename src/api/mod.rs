@@ -15,7 +15,7 @@ mod fake;
 pub mod files;
 mod health;
 mod index;
-pub mod internal;
+pub mod jobs;
 mod json;
 pub mod manage;
 pub mod models;
@@ -54,6 +54,7 @@ use crate::{
     config::server::Profile,
 };
 
+pub use crate::jobs::internal;
 pub use error::ApiError;
 pub use explain::{Explanation, StoredVariant};
 pub use health::{Health, NotReady};

@@ -93,6 +93,8 @@ tables! {
     evictions,
     /// Digest or cache key → what an operator wants to be kept.
     pins,
+    /// Number → job.
+    jobs,
 }
 
 impl Environment {

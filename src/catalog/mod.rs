@@ -16,6 +16,7 @@ mod error;
 mod evictions;
 mod files;
 mod hits;
+mod jobs;
 mod list;
 mod models;
 pub mod operator;
@@ -56,6 +57,7 @@ pub use self::{
     error::CatalogError,
     evictions::{Evicted, Eviction, MAX_EVICTIONS},
     files::FileChange,
+    jobs::{JobFailure, JobKey, JobRecord, JobState, MAX_JOBS},
     list::{MAX_LISTED, Page},
     models::{ModelFilter, ModelSort, ModelStats},
     pins::{Keeper, Pin, PinOf},

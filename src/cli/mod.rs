@@ -14,9 +14,11 @@ mod files;
 mod fsck;
 mod get;
 mod head;
+mod job;
 mod local;
 mod ls;
 mod maintenance;
+mod misses;
 mod model;
 mod output;
 mod partial;
@@ -91,8 +93,13 @@ enum Verb {
     Unpin(pin::Unpin),
     /// Show what was evicted, the latest first
     Evictions(why::Evictions),
+    /// Show what was asked for while no origin might be asked
+    Misses(misses::Misses),
     /// Remove what nobody refers to, and free room
     Gc(purge::Gc),
+    /// List, show, cancel and wait for what works in the background
+    #[command(subcommand)]
+    Job(job::Job),
     /// Upload, download, describe and remove files
     #[command(subcommand)]
     Files(files::Files),
@@ -191,14 +198,16 @@ impl Cli {
             Some(Verb::Pin(pin)) => wait(pin.run(out)),
             Some(Verb::Unpin(unpin)) => wait(unpin.run(out)),
             Some(Verb::Evictions(evictions)) => wait(evictions.run(out)),
+            Some(Verb::Misses(misses)) => wait(misses.run(out)),
             Some(Verb::Gc(gc)) => wait(gc.run(out)),
+            Some(Verb::Job(job)) => wait(job.run(out)),
             Some(Verb::Files(files)) => wait(files.run(out)),
             Some(Verb::Pointer(pointer)) => wait(pointer.run(out)),
             Some(Verb::UploadDir(upload)) => wait(upload.run(out)),
             Some(Verb::PullRun(pull)) => wait(pull.run(out)),
             Some(Verb::Stats(stats)) => wait(stats.run(out)),
             Some(Verb::S3(s3)) => wait(s3.run(out)),
-            Some(Verb::Verify(verify)) => verify.run(settings, out),
+            Some(Verb::Verify(verify)) => wait(verify.run(settings, out)),
             Some(Verb::Fsck(fsck)) => fsck.run(settings, out),
             Some(Verb::Backup(backup)) => wait(backup.run(settings, out)),
             Some(Verb::Restore(restore)) => restore.run(settings, out),
@@ -247,14 +256,16 @@ impl Verb {
             Self::Pin(verb) => verb.remote.json,
             Self::Unpin(verb) => verb.remote.json,
             Self::Evictions(verb) => verb.remote.json,
+            Self::Misses(verb) => verb.remote.json,
             Self::Gc(verb) => verb.remote.json,
+            Self::Job(verb) => verb.is_json(),
             Self::Files(verb) => verb.is_json(),
             Self::Pointer(verb) => verb.is_json(),
             Self::UploadDir(verb) => verb.remote.json,
             Self::PullRun(verb) => verb.remote.json,
             Self::Stats(verb) => verb.remote.json,
             Self::S3(verb) => verb.is_json(),
-            Self::Verify(verb) => verb.json,
+            Self::Verify(verb) => verb.remote.json,
             Self::Fsck(verb) => verb.json,
             Self::Backup(verb) => verb.remote.json,
             Self::Restore(verb) => verb.json,

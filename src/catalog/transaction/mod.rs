@@ -90,6 +90,8 @@ impl<'e> Transaction<'e> {
             Change::Pin { of, note } => self.pin(of, note),
             Change::Unpin(of) => self.unpin(of),
             Change::Measure { digest, allocated } => self.measure(digest, *allocated),
+            Change::PutJob(job) => self.put_job(job),
+            Change::Mark { name, value } => self.mark(name, value.as_deref()),
             Change::Reindex => self.reindex(),
             Change::Registry(order) => self.registry(order),
             Change::ImportModel(model, events) => self.import_model(model, events),
