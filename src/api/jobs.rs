@@ -3,7 +3,7 @@
 //! else `admin:write`.
 
 mod order;
-mod shown;
+pub(super) mod shown;
 
 use artifact_cache_layers::body::{Body, BoxError};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -11,6 +11,7 @@ use schemars::SchemaGenerator;
 use serde_json::json;
 use url::form_urlencoded;
 
+pub(super) use self::order::refused;
 use self::{
     order::{Key, Verify},
     shown::{JobList, JobShown},
@@ -162,7 +163,7 @@ impl Routes for JobRoutes {
 }
 
 /// 202: it goes on, and here is where to look. Whoever asks again under the same key is told the same.
-fn started(started: Started) -> Result<Response<Body>, BoxError> {
+pub(super) fn started(started: Started) -> Result<Response<Body>, BoxError> {
     let location = format!("{ALL}/{}", started.record.number);
     let mut response = answer::json(StatusCode::ACCEPTED, &JobShown::of(started.record))?;
     let location = HeaderValue::try_from(location)?;

@@ -253,6 +253,21 @@ fn nameless(directory: &Path) -> Result<File, Errno> {
     rustix::fs::open(directory, flags, Mode::from(UNFINISHED_MODE)).map(File::from)
 }
 
+/// A file that goes when it is closed.
+pub(super) fn nameless_file(directory: &Path) -> io::Result<File> {
+    match nameless(directory) {
+        Ok(file) => Ok(file),
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
+            let (file, name) = unique(directory)?;
+            if let Name::Unique(path) = name {
+                std::fs::remove_file(path)?;
+            }
+            Ok(file)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// A new file with a name that no other partial has, of this process or an earlier one.
 fn unique(directory: &Path) -> io::Result<(File, Name)> {
     static NEXT: AtomicU64 = AtomicU64::new(0);

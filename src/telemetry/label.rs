@@ -157,6 +157,8 @@ label! {
     pub enum JobKind in "kind" {
         /// Hashes stored artifacts when it is asked to.
         Verify = "verify",
+        /// Copies the store to a directory.
+        Backup = "backup",
     }
 }
 

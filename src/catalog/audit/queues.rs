@@ -17,7 +17,9 @@ impl Auditor<'_> {
         self.each_row(tables.ranks, Self::rank)?;
         self.each_row(tables.queues, Self::place)?;
         self.each_row(tables.ghosts, Self::ghost)?;
-        self.each_row(tables.evictions, Self::eviction)?;
+        self.each_row(tables.evictions, |audit, key, value| {
+            Ok(audit.eviction(key, value))
+        })?;
         let txn = self.environment.read()?;
         let recorded = tables.queue_sums(&txn)?;
         let counted = &self.queues;
@@ -112,12 +114,12 @@ impl Auditor<'_> {
         Ok(true)
     }
 
-    fn eviction(&mut self, key: &[u8], value: &[u8]) -> Result<bool> {
+    fn eviction(&mut self, key: &[u8], value: &[u8]) -> bool {
         let number = key.try_into().map(u64::from_be_bytes);
         let (Ok(number), Ok(_)) = (number, codec::decode::<EvictionRecord<'_>>(value)) else {
-            return Ok(false);
+            return false;
         };
         self.queues.evictions = self.queues.evictions.max(number);
-        Ok(true)
+        true
     }
 }

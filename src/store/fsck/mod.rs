@@ -304,7 +304,8 @@ fn is_known(catalog: &Catalog, digest: &Sha256) -> Result<bool, CatalogError> {
     Ok(catalog.blob(digest)?.is_some() || catalog.is_removable(digest)?)
 }
 
-fn addition(record: &Recovery) -> Option<Addition> {
+/// What a record says, if it makes sense.
+pub(super) fn addition(record: &Recovery) -> Option<Addition> {
     let (uri, final_url, response) = record.read()?;
     Some(Addition {
         key: CacheKey::of(&uri),
