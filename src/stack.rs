@@ -25,6 +25,7 @@ use artifact_cache_layers::{
 use http::{Method, Request, Response};
 use tower::{
     ServiceBuilder,
+    layer::layer_fn,
     steer::Steer,
     util::{BoxCloneService, BoxCloneSyncService},
 };
@@ -34,8 +35,8 @@ use self::rarely::Rarely;
 use crate::{
     access::AccessLayer,
     api::{
-        Api, backup::Backup, cas::CasLayer, files::FilesLayer, internal::Internal, jobs::JobRoutes,
-        manage::Manage, part::PartLayer, resolve::ResolveLayer, tokens::Tokens,
+        Api, backup::Backup, bundle::Bundles, cas::CasLayer, files::FilesLayer, internal::Internal,
+        jobs::JobRoutes, manage::Manage, part::PartLayer, resolve::ResolveLayer, tokens::Tokens,
     },
     app::{App, requests::Requests},
     config::server::Profile,
@@ -202,9 +203,12 @@ fn local_api(app: &App, cache: &Route) -> Route {
             cache.clone(),
         ))
         .layer(FilesLayer::new(store, config.clone()))
+        .layer(layer_fn(|inner| {
+            Bundles::before(app.store.clone(), app.gate.clone(), inner)
+        }))
         .service(Backup::before(
             app.store.clone(),
-            app.gate.clone(),
+            (app.gate.clone(), app.jobs.clone()),
             Manage::new(app.store.clone(), app.upstreams.contact().misses(), config).before(
                 jobs.before(Tokens::before(
                     app.gate.clone(),

@@ -5,6 +5,7 @@
 mod answer;
 mod artifacts;
 pub mod backup;
+pub mod bundle;
 pub mod cas;
 mod describe;
 mod error;

@@ -143,6 +143,13 @@ pub enum Change {
     },
     /// Takes a pin back; none is no error.
     Unpin(super::PinOf),
+    /// What a blob takes on disk is not what was recorded.
+    Measure {
+        /// The blob.
+        digest: Sha256,
+        /// Bytes of its blocks.
+        allocated: u64,
+    },
     /// Drops unreadable records and derives everything that can be derived from the responses again.
     Reindex,
     /// A change of the registry of models. That it is refused is an answer, not an error.

@@ -258,7 +258,7 @@ fn segment(text: &str) -> String {
 
 /// A body that a thread produces. It gives each piece to `send`, which is false when nobody wants more;
 /// an error breaks the body off.
-fn produced(
+pub(super) fn produced(
     produce: impl FnOnce(&mut dyn FnMut(Bytes) -> bool) -> Result<(), BoxError> + Send + 'static,
 ) -> Body {
     let (sender, receiver) = mpsc::channel::<Result<Bytes, BoxError>>(QUEUE);

@@ -3,6 +3,7 @@
 //! verbs that work on this machine's own data go through `local`.
 
 mod backup;
+mod bundle;
 mod ca;
 mod client;
 mod completions;
@@ -125,6 +126,10 @@ enum Verb {
     Fsck(fsck::Fsck),
     /// Back up the catalog and every file, while the cache runs or not
     Backup(backup::Backup),
+    /// Write chosen artifacts of a running cache to one file
+    Export(bundle::Export),
+    /// Take such a file into a running cache
+    Import(bundle::Import),
     /// Restore a backup into a new data directory, or check it
     Restore(backup::Restore),
     /// Back the catalog up, and give unused room back
@@ -217,6 +222,8 @@ impl Cli {
             Some(Verb::Verify(verify)) => wait(verify.run(settings, out)),
             Some(Verb::Fsck(fsck)) => fsck.run(settings, out),
             Some(Verb::Backup(backup)) => wait(backup.run(settings, out)),
+            Some(Verb::Export(export)) => wait(export.run(out)),
+            Some(Verb::Import(import)) => wait(import.run(settings, out)),
             Some(Verb::Restore(restore)) => restore.run(settings, out),
             Some(Verb::Maintenance(maintenance)) => maintenance.run(settings, out),
             Some(Verb::Token(token)) => wait(token.run(settings, out)),
@@ -239,6 +246,7 @@ impl Verb {
                 | Self::Verify(_)
                 | Self::Fsck(_)
                 | Self::Backup(_)
+                | Self::Import(_)
                 | Self::Restore(_)
                 | Self::Maintenance(_)
                 | Self::Token(_)
@@ -277,6 +285,8 @@ impl Verb {
             Self::Verify(verb) => verb.remote.json,
             Self::Fsck(verb) => verb.json,
             Self::Backup(verb) => verb.remote.json,
+            Self::Export(verb) => verb.remote.json,
+            Self::Import(verb) => verb.remote.json,
             Self::Restore(verb) => verb.json,
             Self::Maintenance(verb) => verb.json,
             Self::Model(verb) => verb.is_json(),

@@ -1,6 +1,7 @@
 //! What runs beside the requests and works through many artifacts. [`Jobs`] starts it, shows how far it
 //! has come and ends it; eviction needs none of that and stands for itself.
 
+pub mod backup;
 mod end;
 pub mod evict;
 pub mod internal;

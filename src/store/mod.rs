@@ -5,6 +5,7 @@ pub mod admit;
 pub mod archive;
 pub mod backup;
 mod backups;
+pub mod bundle;
 pub mod commit;
 pub mod evict;
 pub mod fill;
@@ -207,12 +208,16 @@ impl Store {
             .begin(addition.key, Arc::new(set), digest, growing.clone()))
     }
 
-    /// Makes a verified artifact durable, and returns its number.
-    async fn commit(&self, partial: Partial, addition: Addition) -> Result<Option<u64>, BoxError> {
+    /// Makes a verified artifact durable, and returns its number, and whether its file is the blob now.
+    async fn commit(
+        &self,
+        partial: Partial,
+        addition: Addition,
+    ) -> Result<(Option<u64>, bool), BoxError> {
         let response = &addition.response;
         let verified = Verified::check((response.digest, response.length), None, None)?;
         let committed = self.committer().commit(partial, verified, addition).await?;
-        Ok(committed.written.artifact)
+        Ok((committed.written.artifact, committed.is_new))
     }
 
     /// Waits until everything that clients were given so far is in the catalog as well.

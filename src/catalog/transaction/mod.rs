@@ -7,6 +7,7 @@ mod rank;
 mod registry;
 mod reindex;
 mod reindex_registry;
+mod reindex_rest;
 mod remove;
 mod store;
 
@@ -89,6 +90,7 @@ impl<'e> Transaction<'e> {
             Change::Evict { steps, reason } => self.evict(steps, reason),
             Change::Pin { of, note } => self.pin(of, note),
             Change::Unpin(of) => self.unpin(of),
+            Change::Measure { digest, allocated } => self.measure(digest, *allocated),
             Change::PutJob(job) => self.put_job(job),
             Change::Mark { name, value } => self.mark(name, value.as_deref()),
             Change::Reindex => self.reindex(),
