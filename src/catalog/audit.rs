@@ -137,6 +137,7 @@ impl Catalog {
         audit.each_row(tables.blobs, Auditor::blob)?;
         audit.totals(self.totals()?);
         super::models::audit::audit(self.environment(), &mut audit.found)?;
+        super::orders::audit(self.environment(), &mut audit.found)?;
         Ok(Audit {
             inconsistencies: audit.found,
         })

@@ -129,6 +129,25 @@ pub enum Change {
         /// Why, as the operator said it.
         note: String,
     },
+    /// Gives tags to artifacts.
+    Tag {
+        /// Which artifacts.
+        of: super::Tagged,
+        /// The names.
+        names: Vec<String>,
+    },
+    /// Takes tags back; none is no error.
+    Untag {
+        /// From which artifacts.
+        of: super::Tagged,
+        /// The names.
+        names: Vec<String>,
+    },
+    /// Takes a tag back from up to 1000 of its artifacts.
+    DropTag {
+        /// The name.
+        name: String,
+    },
     /// Takes a pin back; none is no error.
     Unpin(super::PinOf),
     /// Drops unreadable records and derives everything that can be derived from the responses again.
@@ -158,6 +177,7 @@ impl Change {
                 | Self::PutToken(_)
                 | Self::UseTokens { .. }
                 | Self::Pin { .. }
+                | Self::Tag { .. }
         )
     }
 }
@@ -197,6 +217,8 @@ pub struct Written {
     pub file: Option<FileChange>,
     /// What became of a change of the registry.
     pub model: Option<Result<Plan, Refusal>>,
+    /// How many artifacts were tagged, or lost a tag.
+    pub count: u64,
     /// What was evicted.
     pub evicted: Vec<super::Evicted>,
 }

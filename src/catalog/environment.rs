@@ -93,6 +93,10 @@ tables! {
     evictions,
     /// Digest or cache key → what an operator wants to be kept.
     pins,
+    /// Where artifacts stand in the orders of lists.
+    orders,
+    /// Tags and their artifacts.
+    tags,
 }
 
 impl Environment {

@@ -18,6 +18,7 @@ mod hits;
 mod list;
 mod models;
 pub mod operator;
+mod orders;
 mod pins;
 pub mod policy;
 mod ranks;
@@ -25,9 +26,11 @@ mod read;
 mod set;
 mod snapshot;
 mod table;
+pub mod tags;
 mod tokens;
 mod transaction;
 mod upgrade;
+mod walk;
 mod why;
 mod write;
 mod writer;
@@ -54,10 +57,11 @@ pub use self::{
     error::CatalogError,
     evictions::{Evicted, Eviction, MAX_EVICTIONS},
     files::FileChange,
-    list::{MAX_LISTED, Page},
+    list::{MAX_LISTED, Selection},
     models::{ModelFilter, ModelSort, ModelStats},
     pins::{Keeper, Pin, PinOf},
     set::{BlobRecord, Holder, MAX_VARIANTS, MAX_VERSIONS, ResponseSet, Stored},
+    tags::Tagged,
     tokens::{MAX_TOKENS, TokenRecord},
     why::{MAX_AHEAD, Standing},
 };

@@ -3,12 +3,14 @@
 
 mod evict;
 mod files;
+mod order;
 mod rank;
 mod registry;
 mod reindex;
 mod reindex_registry;
 mod remove;
 mod store;
+mod tag;
 
 use std::{collections::HashMap, time::SystemTime};
 
@@ -88,6 +90,9 @@ impl<'e> Transaction<'e> {
             Change::Evict { steps, reason } => self.evict(steps, reason),
             Change::Pin { of, note } => self.pin(of, note),
             Change::Unpin(of) => self.unpin(of),
+            Change::Tag { of, names } => self.tag(of, names),
+            Change::Untag { of, names } => self.untag(of, names),
+            Change::DropTag { name } => self.drop_tag(name),
             Change::Reindex => self.reindex(),
             Change::Registry(order) => self.registry(order),
             Change::ImportModel(model, events) => self.import_model(model, events),
@@ -113,6 +118,7 @@ impl<'e> Transaction<'e> {
             record.last_accessed_at = record.last_accessed_at.max(tally.last);
             let bytes = codec::encode(&record);
             self.tables.hits.put_record(&mut self.txn, &key, bytes)?;
+            self.hit_in_order(*id, record)?;
             self.counters.accesses = self.counters.accesses.saturating_add(tally.count);
         }
         Ok(())
