@@ -19,7 +19,7 @@ use std::{
 };
 
 use artifact_cache::{
-    catalog::{Addition, Catalog, CatalogOptions, Change, Tagged},
+    catalog::{Addition, Catalog, CatalogOptions, Change, TagChange, Tagged},
     clock::Clock,
 };
 use artifact_cache_layers::{
@@ -88,9 +88,9 @@ fn fill(data: &Path, entries: u64, prefix: u64) {
         catalog.count_hit(fastrand::u64(1..=entries));
     }
     let names = vec!["rare".to_owned()];
-    let tags = (1..=entries).step_by(1000).map(|id| Change::Tag {
-        of: Tagged::Id(id),
-        names: names.clone(),
+    let tags = (1..=entries).step_by(1000).map(|id| {
+        let (of, names) = (Tagged::Id(id), names.clone());
+        Change::Tags(TagChange::Give { of, names })
     });
     catalog.write_all_blocking(tags).expect("tagged");
     for number in 0..prefix.min(entries) {

@@ -33,8 +33,8 @@ use self::rarely::Rarely;
 use crate::{
     access::AccessLayer,
     api::{
-        Api, cas::CasLayer, files::FilesLayer, internal::Internal, manage::Manage, part::PartLayer,
-        resolve::ResolveLayer, tokens::Tokens,
+        Api, backup::Backup, cas::CasLayer, files::FilesLayer, internal::Internal, jobs::JobRoutes,
+        manage::Manage, part::PartLayer, resolve::ResolveLayer, tokens::Tokens,
     },
     app::{App, requests::Requests},
     config::server::Profile,
@@ -173,11 +173,17 @@ fn local_api(app: &App, cache: &Route) -> Route {
             cache.clone(),
         ))
         .layer(FilesLayer::new(store, config.clone()))
-        .service(
+        .service(Backup::before(
+            app.store.clone(),
+            app.gate.clone(),
             Manage::new(app.store.clone(), app.upstreams.contact().misses(), config).before(
-                Tokens::before(app.gate.clone(), Api::new(app.clone()).with_cache(cache)),
+                JobRoutes::before(
+                    app.jobs.clone(),
+                    app.store.clone(),
+                    Tokens::before(app.gate.clone(), Api::new(app.clone()).with_cache(cache)),
+                ),
             ),
-        )
+        ))
 }
 
 /// CONNECT: bytes both ways, under the egress rule.

@@ -115,6 +115,14 @@ impl Keyring {
         self.insert(token.id, entry);
     }
 
+    /// Whether a caller is the operator of this machine.
+    #[must_use]
+    pub fn is_operator(&self, caller: &Caller) -> bool {
+        let entries = self.entries.load();
+        let entry = caller.token().and_then(|token| entries.get(&token));
+        entry.is_some_and(|entry| entry.record.is_none())
+    }
+
     /// Whose token it is.
     pub(super) fn verify(&self, token: &Presented, now: SystemTime) -> Result<Caller, Refused> {
         let entries = self.entries.load();

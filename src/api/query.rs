@@ -43,7 +43,7 @@ impl ListQuery {
         list.filter.limit = DEFAULT_LIMIT;
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let is_known = match &*value {
-                "" => list.set_nothing(&name),
+                "" => Self::is_known(&name),
                 value => list.set(&name, value)? || list.set_span(&name, value, now)?,
             };
             if !is_known {
@@ -73,7 +73,7 @@ impl ListQuery {
     }
 
     /// Whether a value that is empty has a name that is known.
-    fn set_nothing(&mut self, name: &str) -> bool {
+    fn is_known(name: &str) -> bool {
         let mut scratch = Self::default();
         // Whether the value suits does not matter.
         !matches!(

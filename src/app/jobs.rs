@@ -14,8 +14,11 @@ const GRACE: Duration = Duration::from_mins(1);
 
 impl App {
     /// Runs the jobs until the cache stops.
-    pub(super) async fn jobs(self) {
+    pub(super) async fn work(self) {
         let (store, metrics) = (self.store.clone(), self.metrics.clone());
+        if let Err(error) = self.jobs.recover().await {
+            tracing::warn!(%error, "cannot tell which jobs were interrupted");
+        }
         let evicting = evict::run(store, metrics, self.stop.clone());
         tokio::join!(evicting, self.rounds());
     }
@@ -34,6 +37,9 @@ impl App {
                     error = &error as &dyn std::error::Error,
                     "cannot write when tokens were used"
                 );
+            }
+            if let Err(error) = self.jobs.flush().await {
+                tracing::warn!(%error, "cannot write how far jobs have come");
             }
             if let Err(error) = self.store.committer().reap(GRACE).await {
                 tracing::warn!(

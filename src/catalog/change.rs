@@ -129,31 +129,23 @@ pub enum Change {
         /// Why, as the operator said it.
         note: String,
     },
-    /// Gives tags to artifacts.
-    Tag {
-        /// Which artifacts.
-        of: super::Tagged,
-        /// The names.
-        names: Vec<String>,
-    },
-    /// Takes tags back; none is no error.
-    Untag {
-        /// From which artifacts.
-        of: super::Tagged,
-        /// The names.
-        names: Vec<String>,
-    },
-    /// Takes a tag back from up to 1000 of its artifacts.
-    DropTag {
-        /// The name.
-        name: String,
-    },
+    /// A change of tags.
+    Tags(super::TagChange),
     /// Takes a pin back; none is no error.
     Unpin(super::PinOf),
     /// Drops unreadable records and derives everything that can be derived from the responses again.
     Reindex,
     /// A change of the registry of models. That it is refused is an answer, not an error.
     Registry(Box<Order>),
+    /// Writes a job, a new one or a changed one.
+    PutJob(Box<super::JobRecord>),
+    /// Writes how far something has come, or forgets it.
+    Mark {
+        /// Of what.
+        name: &'static str,
+        /// Whatever `name` understands.
+        value: Option<Vec<u8>>,
+    },
     /// A model of another registry with its events; refused when its number or name is taken.
     ImportModel(Box<Model>, Vec<Event>),
 }
@@ -177,7 +169,9 @@ impl Change {
                 | Self::PutToken(_)
                 | Self::UseTokens { .. }
                 | Self::Pin { .. }
-                | Self::Tag { .. }
+                | Self::Tags(super::TagChange::Give { .. })
+                | Self::PutJob(_)
+                | Self::Mark { .. }
         )
     }
 }

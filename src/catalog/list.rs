@@ -145,17 +145,7 @@ fn page_of_digest(environment: &Environment, filter: &Filter, digest: &Sha256) -
             continue;
         };
         let placed = tables.placed(&txn, id)?.unwrap_or_default();
-        let place = match orders::letter(filter.order.by) {
-            None => id.to_be_bytes().to_vec(),
-            Some(letter) => {
-                let mut numbers = placed.numbers().into_iter();
-                let number = numbers.find(|(of, _)| *of == letter);
-                number.map_or_else(
-                    || orders::url_key(record.source_url, id),
-                    |(_, number)| orders::number_key(letter, number, id).to_vec(),
-                )
-            }
-        };
+        let place = orders::place(filter.order.by, record.source_url, id, &placed);
         let after = &filter.after.0;
         let is_behind =
             after.is_empty() || (place > *after) != filter.order.is_descending && place != *after;

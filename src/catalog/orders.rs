@@ -9,6 +9,7 @@ use super::{
     Inconsistency, Result,
     codec::{self, ArtifactRecord},
     environment::{Environment, Tables},
+    table::{Row, Table},
 };
 use crate::artifact::listing::By;
 
@@ -88,6 +89,18 @@ pub(super) fn url_start(prefix: &str) -> Vec<u8> {
     key
 }
 
+/// Where an artifact stands in an order, as a list that goes on behind it says.
+pub(super) fn place(by: By, url: &str, id: u64, placed: &Placed) -> Vec<u8> {
+    let Some(letter) = letter(by) else {
+        return id.to_be_bytes().to_vec();
+    };
+    let mut numbers = placed.numbers().into_iter();
+    match numbers.find(|(of, _)| *of == letter) {
+        Some((_, number)) => number_key(letter, number, id).to_vec(),
+        None => url_key(url, id),
+    }
+}
+
 /// The artifact of a row: its number is the end of every key.
 pub(super) fn id_of(key: &[u8]) -> u64 {
     key.last_chunk().map_or(0, |id| u64::from_be_bytes(*id))
@@ -110,45 +123,67 @@ impl Tables {
 /// Finds what the orders lack, and what they have of artifacts that are not there.
 pub(super) fn audit(environment: &Environment, found: &mut Vec<Inconsistency>) -> Result<()> {
     let tables = environment.tables;
-    let wrong = |key: Vec<u8>| Inconsistency::WrongEntry {
-        database: tables.orders.name,
-        key,
-    };
-    let mut after: Option<Vec<u8>> = None;
-    loop {
-        let txn = environment.read()?;
-        let rows = tables.artifacts.rows(&txn, after.as_deref(), CHUNK)?;
-        let Some((last, _)) = rows.last() else { break };
-        after = Some(last.clone());
-        for (key, value) in &rows {
+    each_chunk(environment, tables.artifacts, |txn, rows| {
+        for (key, value) in rows {
             // Unreadable ones were reported with their own table.
-            let (id, Ok(record)) = (id_of(key), codec::decode::<ArtifactRecord<'_>>(value)) else {
-                continue;
-            };
-            let Ok(Some(placed)) = tables.placed(&txn, id) else {
-                found.push(wrong(placed_key(id).to_vec()));
-                continue;
-            };
-            for key in Tables::keys_in_order(record.source_url, id, &placed) {
-                if tables.orders.get(&txn, &key)?.is_none() {
-                    found.push(wrong(key));
-                }
+            if let Ok(record) = codec::decode::<ArtifactRecord<'_>>(value) {
+                lacking(&tables, txn, id_of(key), record.source_url, found)?;
             }
         }
+        Ok(())
+    })?;
+    each_chunk(environment, tables.orders, |txn, rows| {
+        for (key, _) in rows {
+            let id = id_of(key).to_be_bytes();
+            if tables.artifacts.get(txn, &id)?.is_none() {
+                found.push(wrong(&tables, key.clone()));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// What the orders lack of one artifact.
+fn lacking(
+    tables: &Tables,
+    txn: &RoTxn<'_>,
+    id: u64,
+    url: &str,
+    found: &mut Vec<Inconsistency>,
+) -> Result<()> {
+    let Ok(Some(placed)) = tables.placed(txn, id) else {
+        found.push(wrong(tables, placed_key(id).to_vec()));
+        return Ok(());
+    };
+    for key in Tables::keys_in_order(url, id, &placed) {
+        if tables.orders.get(txn, &key)?.is_none() {
+            found.push(wrong(tables, key));
+        }
     }
+    Ok(())
+}
+
+fn wrong(tables: &Tables, key: Vec<u8>) -> Inconsistency {
+    Inconsistency::WrongEntry {
+        database: tables.orders.name,
+        key,
+    }
+}
+
+/// The rows of a table, some in each transaction.
+fn each_chunk(
+    environment: &Environment,
+    table: Table,
+    mut visit: impl FnMut(&RoTxn<'_>, &[Row]) -> Result<()>,
+) -> Result<()> {
     let mut after: Option<Vec<u8>> = None;
     loop {
         let txn = environment.read()?;
-        let rows = tables.orders.rows(&txn, after.as_deref(), CHUNK)?;
+        let rows = table.rows(&txn, after.as_deref(), CHUNK)?;
         let Some((last, _)) = rows.last() else {
             return Ok(());
         };
+        visit(&txn, &rows)?;
         after = Some(last.clone());
-        for (key, _) in rows {
-            let id = id_of(&key).to_be_bytes();
-            if tables.artifacts.get(&txn, &id)?.is_none() {
-                found.push(wrong(key));
-            }
-        }
     }
 }

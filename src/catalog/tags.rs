@@ -31,6 +31,30 @@ pub enum Tagged {
     Id(u64),
 }
 
+/// A change of tags.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TagChange {
+    /// Gives these names to artifacts; one keeps 64 at most, and further ones are left out.
+    Give {
+        /// Which artifacts.
+        of: Tagged,
+        /// The names.
+        names: Vec<String>,
+    },
+    /// Takes names back; none is no error.
+    Take {
+        /// From which artifacts.
+        of: Tagged,
+        /// The names.
+        names: Vec<String>,
+    },
+    /// Takes a name back from up to 1000 of the artifacts that have it.
+    Drop {
+        /// The name.
+        name: String,
+    },
+}
+
 /// Why a tag was not given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTag {

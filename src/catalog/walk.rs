@@ -39,6 +39,9 @@ pub(super) struct Step<'t> {
 /// Rows from the first key to before the second; no second is the end of the table.
 type Range = (Vec<u8>, Option<Vec<u8>>);
 
+/// A part of a table.
+type Bounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
+
 /// The way: which table, which of its rows, in which direction.
 pub(super) struct Walk<'f> {
     filter: &'f Filter,
@@ -160,11 +163,7 @@ impl<'f> Walk<'f> {
     }
 
     /// The part of a range behind a place; nothing when all of it is before.
-    fn behind(
-        &self,
-        (from, to): &Range,
-        after: &Place,
-    ) -> Option<(Bound<Vec<u8>>, Bound<Vec<u8>>)> {
+    fn behind(&self, (from, to): &Range, after: &Place) -> Option<Bounds> {
         let mut lower = Bound::Included(from.clone());
         let mut upper = to.clone().map_or(Bound::Unbounded, Bound::Excluded);
         if !after.0.is_empty() {

@@ -17,6 +17,9 @@ use super::{
 /// Artifacts asked for at once: the most the API gives.
 const PAGE: usize = 200;
 
+const SORT_HELP: &str = "Order: id, source_url, file_size, last_accessed_at or access_count; \
+    largest first with a - in front";
+
 /// Arguments of `ls`.
 #[derive(Args, Debug)]
 pub(super) struct Ls {
@@ -56,8 +59,7 @@ pub(super) struct Ls {
     /// Only artifacts that were stored first so long ago
     #[arg(long, value_name = "DURATION")]
     older_than: Option<String>,
-    /// Order: id, source_url, file_size, last_accessed_at or access_count; largest first with a - in front
-    #[arg(long, value_name = "FIELD", allow_hyphen_values = true)]
+    #[arg(long, help = SORT_HELP, value_name = "FIELD", allow_hyphen_values = true)]
     sort: Option<String>,
     /// Show no more than this many [default: all]
     #[arg(long, value_name = "N")]

@@ -2,6 +2,7 @@
 //! `serve` is the verb when none is named. Verbs that talk to a running cache go through `client`,
 //! verbs that work on this machine's own data go through `local`.
 
+mod backup;
 mod ca;
 mod client;
 mod completions;
@@ -13,6 +14,7 @@ mod files;
 mod fsck;
 mod get;
 mod head;
+mod job;
 mod local;
 mod ls;
 mod maintenance;
@@ -90,18 +92,19 @@ enum Verb {
     Pin(pin::Pin),
     /// Take a pin back
     Unpin(pin::Unpin),
-    /// Give names to artifacts, to find and to purge them together
+    /// Give names to artifacts, to find and to purge them together; without an argument, list the names
     Tag(tag::Tag),
     /// Take such names back
     Untag(tag::Untag),
-    /// List the names that were given
-    Tags(tag::Tags),
     /// Show what was evicted, the latest first
     Evictions(why::Evictions),
     /// Show what was asked for while no origin might be asked
     Misses(misses::Misses),
     /// Remove what nobody refers to, and free room
     Gc(purge::Gc),
+    /// List, show, cancel and wait for what works in the background
+    #[command(subcommand)]
+    Job(job::Job),
     /// Upload, download, describe and remove files
     #[command(subcommand)]
     Files(files::Files),
@@ -120,6 +123,10 @@ enum Verb {
     Verify(verify::Verify),
     /// Compare catalog and files; repair or rebuild the catalog
     Fsck(fsck::Fsck),
+    /// Back up the catalog and every file, while the cache runs or not
+    Backup(backup::Backup),
+    /// Restore a backup into a new data directory, or check it
+    Restore(backup::Restore),
     /// Back the catalog up, and give unused room back
     Maintenance(maintenance::Maintenance),
     /// Make, list and revoke access tokens
@@ -197,18 +204,20 @@ impl Cli {
             Some(Verb::Unpin(unpin)) => wait(unpin.run(out)),
             Some(Verb::Tag(tag)) => wait(tag.run(out)),
             Some(Verb::Untag(untag)) => wait(untag.run(out)),
-            Some(Verb::Tags(tags)) => wait(tags.run(out)),
             Some(Verb::Evictions(evictions)) => wait(evictions.run(out)),
             Some(Verb::Misses(misses)) => wait(misses.run(out)),
             Some(Verb::Gc(gc)) => wait(gc.run(out)),
+            Some(Verb::Job(job)) => wait(job.run(out)),
             Some(Verb::Files(files)) => wait(files.run(out)),
             Some(Verb::Pointer(pointer)) => wait(pointer.run(out)),
             Some(Verb::UploadDir(upload)) => wait(upload.run(out)),
             Some(Verb::PullRun(pull)) => wait(pull.run(out)),
             Some(Verb::Stats(stats)) => wait(stats.run(out)),
             Some(Verb::S3(s3)) => wait(s3.run(out)),
-            Some(Verb::Verify(verify)) => verify.run(settings, out),
+            Some(Verb::Verify(verify)) => wait(verify.run(settings, out)),
             Some(Verb::Fsck(fsck)) => fsck.run(settings, out),
+            Some(Verb::Backup(backup)) => wait(backup.run(settings, out)),
+            Some(Verb::Restore(restore)) => restore.run(settings, out),
             Some(Verb::Maintenance(maintenance)) => maintenance.run(settings, out),
             Some(Verb::Token(token)) => wait(token.run(settings, out)),
             Some(Verb::Env(env)) => env.run(settings, out),
@@ -229,6 +238,8 @@ impl Verb {
             Self::Serve(_)
                 | Self::Verify(_)
                 | Self::Fsck(_)
+                | Self::Backup(_)
+                | Self::Restore(_)
                 | Self::Maintenance(_)
                 | Self::Token(_)
                 | Self::Env(_)
@@ -253,18 +264,20 @@ impl Verb {
             Self::Unpin(verb) => verb.remote.json,
             Self::Tag(verb) => verb.remote.json,
             Self::Untag(verb) => verb.remote.json,
-            Self::Tags(verb) => verb.remote.json,
             Self::Evictions(verb) => verb.remote.json,
             Self::Misses(verb) => verb.remote.json,
             Self::Gc(verb) => verb.remote.json,
+            Self::Job(verb) => verb.is_json(),
             Self::Files(verb) => verb.is_json(),
             Self::Pointer(verb) => verb.is_json(),
             Self::UploadDir(verb) => verb.remote.json,
             Self::PullRun(verb) => verb.remote.json,
             Self::Stats(verb) => verb.remote.json,
             Self::S3(verb) => verb.is_json(),
-            Self::Verify(verb) => verb.json,
+            Self::Verify(verb) => verb.remote.json,
             Self::Fsck(verb) => verb.json,
+            Self::Backup(verb) => verb.remote.json,
+            Self::Restore(verb) => verb.json,
             Self::Maintenance(verb) => verb.json,
             Self::Model(verb) => verb.is_json(),
             Self::Config(verb) => verb.is_json(),

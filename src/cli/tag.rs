@@ -1,4 +1,4 @@
-//! `tag` and `untag`: names for artifacts, to find and to purge them together. `tags`: what names there are.
+//! `tag` and `untag`: names for artifacts, to find and to purge them together.
 
 use clap::Args;
 use http::{HeaderMap, Method};
@@ -16,11 +16,11 @@ use super::{
 /// Arguments of `tag`.
 #[derive(Args, Debug)]
 pub(super) struct Tag {
-    /// Digest or URL of what is stored
-    #[arg(value_name = "DIGEST|URL")]
-    subject: String,
+    /// Digest or URL of what is stored; without one, the names that were given are listed
+    #[arg(value_name = "DIGEST|URL", requires = "names")]
+    subject: Option<String>,
     /// The names
-    #[arg(value_name = "NAME", required = true)]
+    #[arg(value_name = "NAME")]
     names: Vec<String>,
     #[command(flatten)]
     pub(super) remote: Remote,
@@ -39,18 +39,14 @@ pub(super) struct Untag {
     pub(super) remote: Remote,
 }
 
-/// Arguments of `tags`.
-#[derive(Args, Debug)]
-pub(super) struct Tags {
-    #[command(flatten)]
-    pub(super) remote: Remote,
-}
-
 impl Tag {
-    /// Gives the tags.
+    /// Gives the tags, or lists them.
     pub(super) async fn run(&self, out: &mut Output) -> Result<(), Failure> {
         let client = self.remote.client()?;
-        let (field, value) = subject(&self.subject)?;
+        let Some(named) = &self.subject else {
+            return tell_all(&client, self.remote.json, out).await;
+        };
+        let (field, value) = subject(named)?;
         let mut tagged = 0;
         for name in &self.names {
             let wanted = json!({field: value});
@@ -86,22 +82,18 @@ impl Untag {
     }
 }
 
-impl Tags {
-    /// Prints the names.
-    pub(super) async fn run(&self, out: &mut Output) -> Result<(), Failure> {
-        let items = all(&self.remote.client()?).await?;
-        if self.remote.json {
-            return out.json(&items);
-        }
-        out.line(&format!("{:>10}  TAG", "ARTIFACTS"))?;
-        items.iter().try_for_each(|item| {
-            let (count, name) = (
-                &item["artifacts"],
-                item["name"].as_str().unwrap_or_default(),
-            );
-            out.line(&format!("{:>10}  {}", count.to_string(), printable(name)))
-        })
+/// Prints the names.
+async fn tell_all(client: &Client, is_json: bool, out: &mut Output) -> Result<(), Failure> {
+    let items = all(client).await?;
+    if is_json {
+        return out.json(&items);
     }
+    out.line(&format!("{:>10}  TAG", "ARTIFACTS"))?;
+    items.iter().try_for_each(|item| {
+        let (count, name) = (&item["artifacts"], item["name"].as_str());
+        let name = printable(name.unwrap_or_default());
+        out.line(&format!("{:>10}  {name}", count.to_string()))
+    })
 }
 
 async fn all(client: &Client) -> Result<Vec<Value>, Failure> {

@@ -26,7 +26,8 @@ const BATCH: usize = 64;
 pub struct Reaped {
     /// Files unlinked.
     pub blobs: u64,
-    /// Files left for the next time: they are being stored again, or could not be unlinked.
+    /// Files left for the next time: they are being stored again, a backup needs them, or they could not be
+    /// unlinked.
     pub left: u64,
 }
 
@@ -63,9 +64,11 @@ impl Committer {
         due: impl Iterator<Item = Sha256>,
         reaped: &mut Reaped,
     ) -> Result<(), CommitError> {
+        let removing = self.backups.removing();
         let mut count = 0;
         let due = due.inspect(|_| count += 1);
         let holds: Vec<Hold> = due
+            .filter(|digest| removing.may_go(digest))
             .filter_map(|digest| self.holds.for_removal(digest))
             .collect();
         if !holds.is_empty() {

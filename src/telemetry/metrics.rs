@@ -12,8 +12,8 @@ use metrics_exporter_prometheus::{
 use super::{
     instrument::{self, Counter, Durations, Instrument, Kind, Level, Series, Sizes},
     label::{
-        Class, Delivery, Dimension, Direction, Door, Handshake, Inside, Outcome, Rejected,
-        Uncached, UpstreamError, UpstreamMode, UpstreamOutcome, Version, Warmed,
+        Class, Delivery, Dimension, Direction, Door, Handshake, Inside, JobEnd, JobKind, Outcome,
+        Rejected, Uncached, UpstreamError, UpstreamMode, UpstreamOutcome, Version, Warmed,
     },
 };
 use crate::artifact::Totals;
@@ -94,6 +94,9 @@ table! {
     "artifact_cache_models_warmed_total" => models_warmed: Series<Warmed>, "Artifacts of models brought into the cache when they went into production, by what came of it";
     "artifact_cache_webhook_attempts_total" => webhook_attempts: Series<Delivery>, "Attempts to deliver messages about models, by what came of them";
     "artifact_cache_webhooks_waiting" => webhooks_waiting: Level, "Messages about models that are not delivered yet";
+    "artifact_cache_jobs_running" => jobs_running: Series<JobKind, Level>, "Jobs at work, by kind";
+    "artifact_cache_jobs_total" => jobs: Series<(JobKind, JobEnd)>, "Jobs that ended, by kind and how";
+    "artifact_cache_job_failures_total" => job_failures: Series<JobKind>, "Single URLs and artifacts that jobs failed with, by kind";
     "artifact_cache_catalog_size_bytes" => catalog_size: Level, "Size of the catalog on disk";
     "artifact_cache_catalog_commits_total" => catalog_commits: Counter, "Transactions committed to the catalog";
     "artifact_cache_allocated_bytes" => allocated: Level, "Blocks on disk of all stored artifacts, those that wait for their removal included";

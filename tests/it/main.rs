@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod backup;
 mod cas;
 mod catalog;
 mod classes;
@@ -26,6 +27,7 @@ mod framing;
 mod fsck;
 mod intercept;
 mod invalidate;
+mod jobs;
 mod listeners;
 mod logs;
 mod manage;

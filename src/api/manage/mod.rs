@@ -97,11 +97,10 @@ pub(super) fn known() -> impl Iterator<Item = (&'static str, &'static str)> {
 impl Route {
     const fn methods(self) -> &'static str {
         match self {
-            Self::Why | Self::Evictions => "GET, HEAD",
+            Self::Why | Self::Evictions | Self::Tags => "GET, HEAD",
             Self::Pins => "GET, HEAD, POST, DELETE",
             Self::Purge | Self::Gc => "POST",
             Self::Misses => "GET, HEAD, DELETE",
-            Self::Tags => "GET, HEAD",
             Self::Tag => "PUT, DELETE",
         }
     }

@@ -10,7 +10,7 @@ use url::form_urlencoded;
 use super::{ApiError, answer, document, invalid, listing, ok, subject, subject::Subject};
 use crate::{
     api::percent,
-    catalog::{CatalogError, Change, PinOf, Tagged, tags},
+    catalog::{CatalogError, Change, PinOf, TagChange, Tagged, tags},
     error::Error,
     store::Store,
 };
@@ -64,7 +64,10 @@ pub(super) async fn put(store: &Store, name: &str, body: Body) -> Result<Respons
     let mut count = 0;
     for of in subjects {
         let names = vec![name.clone()];
-        let written = store.catalog().write(Change::Tag { of, names }).await;
+        let written = store
+            .catalog()
+            .write(Change::Tags(TagChange::Give { of, names }))
+            .await;
         count += written.map_err(internal)?.count;
     }
     if count == 0 {
@@ -88,7 +91,7 @@ pub(super) async fn remove(
     }
     let of = tagged(&Subject::of_query(query)?);
     let names = vec![name];
-    let change = Change::Untag { of, names };
+    let change = Change::Tags(TagChange::Take { of, names });
     store.catalog().write(change).await.map_err(internal)?;
     Ok(answer::no_content())
 }
@@ -96,7 +99,10 @@ pub(super) async fn remove(
 async fn remove_all(store: &Store, name: String) -> Result<(), BoxError> {
     loop {
         let name = name.clone();
-        let written = store.catalog().write(Change::DropTag { name }).await;
+        let written = store
+            .catalog()
+            .write(Change::Tags(TagChange::Drop { name }))
+            .await;
         if written.map_err(internal)?.count == 0 {
             return Ok(());
         }

@@ -2,42 +2,39 @@
 
 use super::{Result, Transaction, Written, codec};
 use crate::catalog::tags::{
-    MAX_TAGS, OF_ARTIFACT, Tagged, count_key, name_key, tag_key, tags_start,
+    MAX_TAGS, OF_ARTIFACT, TagChange, count_key, name_key, tag_key, tags_start,
 };
 
 /// Artifacts from which one change takes a tag that goes altogether.
 const BATCH: usize = 1000;
 
 impl Transaction<'_> {
-    /// Gives these tags to what is meant. An artifact keeps 64 tags at most; further ones are left out.
-    pub(super) fn tag(&mut self, of: &Tagged, names: &[String]) -> Result<Written> {
-        let ids = self.tables.tagged(&self.txn, of)?;
+    /// A change of tags; how many artifacts it is about is in the answer.
+    pub(super) fn tags(&mut self, change: &TagChange) -> Result<Written> {
+        let (ids, names, is_given) = match change {
+            TagChange::Give { of, names } => (self.tables.tagged(&self.txn, of)?, &names[..], true),
+            TagChange::Take { of, names } => {
+                (self.tables.tagged(&self.txn, of)?, &names[..], false)
+            }
+            TagChange::Drop { name } => {
+                let ids = self.tables.ids_of_tag(&self.txn, name, BATCH)?;
+                (ids, std::slice::from_ref(name), false)
+            }
+        };
         for id in &ids {
             for name in names {
-                self.tag_one(*id, name)?;
+                if is_given {
+                    self.tag_one(*id, name)?;
+                } else {
+                    self.untag_one(*id, name)?;
+                }
             }
         }
-        Ok(Self::counted(&ids))
-    }
-
-    /// Takes these tags back.
-    pub(super) fn untag(&mut self, of: &Tagged, names: &[String]) -> Result<Written> {
-        let ids = self.tables.tagged(&self.txn, of)?;
-        for id in &ids {
-            for name in names {
-                self.untag_one(*id, name)?;
-            }
-        }
-        Ok(Self::counted(&ids))
-    }
-
-    /// Takes a tag back from some of all that have it; how many is in the answer.
-    pub(super) fn drop_tag(&mut self, name: &str) -> Result<Written> {
-        let ids = self.tables.ids_of_tag(&self.txn, name, BATCH)?;
-        for id in &ids {
-            self.untag_one(*id, name)?;
-        }
-        Ok(Self::counted(&ids))
+        Ok(Written {
+            artifact: ids.first().copied(),
+            count: ids.len() as u64,
+            ..Written::default()
+        })
     }
 
     /// An artifact goes, and its tags with it.
@@ -76,14 +73,6 @@ impl Transaction<'_> {
             return tags.delete(&mut self.txn, &count_key(name)).map(drop);
         }
         tags.put_record(&mut self.txn, &count_key(name), codec::encode(&count))
-    }
-
-    fn counted(ids: &[u64]) -> Written {
-        Written {
-            artifact: ids.first().copied(),
-            count: ids.len() as u64,
-            ..Written::default()
-        }
     }
 }
 

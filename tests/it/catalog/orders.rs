@@ -8,7 +8,7 @@ use artifact_cache::{
         Artifact, Filter,
         listing::{By, Order, Span, State},
     },
-    catalog::{Catalog, Change, PinOf, Tagged},
+    catalog::{Catalog, Change, PinOf, TagChange, Tagged},
 };
 
 use super::{key, open, store};
@@ -39,7 +39,7 @@ async fn churned(catalog: &Catalog, random: &mut fastrand::Rng) {
             (_, Some(id)) => {
                 let names = vec![format!("t{}", number % 3)];
                 let of = Tagged::Id(id);
-                let change = Change::Tag { of, names };
+                let change = Change::Tags(TagChange::Give { of, names });
                 catalog.write(change).await.expect("tagged");
             }
         }
@@ -287,7 +287,7 @@ async fn tags_are_bounded_counted_and_go_with_their_artifact() {
     let digest = artifact_cache_layers::digest::Sha256::of(b"same");
     let names: Vec<String> = (0..70).map(|n| format!("n{n:02}")).collect();
     let of = Tagged::Blob(digest);
-    let change = Change::Tag { of, names };
+    let change = Change::Tags(TagChange::Give { of, names });
     assert_eq!(catalog.write(change).await.expect("tagged").count, 3);
     let tagged = catalog
         .artifact_of(&key(&url(1)))
@@ -306,14 +306,14 @@ async fn tags_are_bounded_counted_and_go_with_their_artifact() {
     );
     let name = "n00".to_owned();
     let dropped = catalog
-        .write(Change::DropTag { name })
+        .write(Change::Tags(TagChange::Drop { name }))
         .await
         .expect("dropped");
     assert_eq!(dropped.count, 2);
     assert_eq!(catalog.tags("", 1).expect("read")[0].0, "n01");
-    let gone = Change::Tag {
+    let gone = Change::Tags(TagChange::Give {
         of: Tagged::Url(key("https://nowhere.example/")),
         names: vec!["x".into()],
-    };
+    });
     assert_eq!(catalog.write(gone).await.expect("nothing").count, 0);
 }

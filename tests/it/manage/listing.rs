@@ -165,7 +165,7 @@ fn the_command_line_tags_lists_and_untags() {
         run(&["tag", &url, "a", "b"]),
         format!("tagged 1 artifacts of {url}\n")
     );
-    assert!(run(&["tags"]).ends_with("         1  a\n         1  b\n"));
+    assert!(run(&["tag"]).ends_with("         1  a\n         1  b\n"));
     assert!(run(&["ls", "--tag", "b"]).ends_with(&format!("{url}\n")));
     assert!(run(&["ls", "--sort", "-file_size", "--limit", "1", "--json"]).contains(&url));
     assert_eq!(run(&["untag", &url, "a"]), format!("untagged {url}\n"));
