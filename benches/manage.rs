@@ -211,35 +211,34 @@ fn print(name: &str, times: &Histogram<u64>) {
     );
 }
 
+/// Ways to ask for pages.
+const KINDS: [(&str, &str); 13] = [
+    ("list", ""),
+    ("prefix", "&prefix=https%3A%2F%2Fh3.example.com%2Fp2%2F"),
+    ("host", "&host=h4.example.com"),
+    ("text that is rare", "&q=_777"),
+    ("text that is nowhere", "&q=nowhere"),
+    ("size, largest first", "&sort=-file_size"),
+    ("last use, oldest first", "&sort=last_accessed_at"),
+    ("hits, most first", "&sort=-access_count"),
+    (
+        "sizes in a narrow span",
+        "&min_size=1000000&max_size=1100000&sort=file_size",
+    ),
+    (
+        "large ones by last use",
+        "&min_size=1GiB&sort=last_accessed_at",
+    ),
+    ("tag", "&tag=rare"),
+    ("tag by size", "&tag=rare&sort=-file_size"),
+    ("state and pins, nowhere", "&state=stale&pinned=true"),
+];
+
 /// Pages of lists by many ways, from random places on.
 fn lists(address: SocketAddr, asked: usize) {
     let base = "/api/v1/artifacts?limit=50";
-    let kinds = [
-        ("list", String::new()),
-        (
-            "prefix",
-            "&prefix=https%3A%2F%2Fh3.example.com%2Fp2%2F".into(),
-        ),
-        ("host", "&host=h4.example.com".into()),
-        ("text that is rare", "&q=_777".into()),
-        ("text that is nowhere", "&q=nowhere".into()),
-        ("size, largest first", "&sort=-file_size".into()),
-        ("last use, oldest first", "&sort=last_accessed_at".into()),
-        ("hits, most first", "&sort=-access_count".into()),
-        (
-            "sizes in a narrow span",
-            "&min_size=1000000&max_size=1100000&sort=file_size".into(),
-        ),
-        (
-            "large ones by last use",
-            "&min_size=1GiB&sort=last_accessed_at".into(),
-        ),
-        ("tag", "&tag=rare".into()),
-        ("tag by size", "&tag=rare&sort=-file_size".into()),
-        ("state and pins, nowhere", "&state=stale&pinned=true".into()),
-    ];
     let mut client = Client::connect(address);
-    for (name, query) in kinds {
+    for (name, query) in KINDS {
         let (mut taken, mut cursor) = (times(), String::new());
         for _ in 0..asked {
             let begun = Instant::now();

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use artifact_cache::{
     artifact::{
         Artifact, Filter,
-        listing::{By, Order, Span, State},
+        listing::{By, Order, State},
     },
     catalog::{Catalog, Change, PinOf, TagChange, Tagged},
 };
@@ -14,7 +14,11 @@ use artifact_cache::{
 use super::{key, open, store};
 
 fn url(number: u64) -> String {
-    let host = ["a.example.com", "a.example.com:8443", "b.example.com"][number as usize % 3];
+    let host = match number % 3 {
+        0 => "a.example.com",
+        1 => "a.example.com:8443",
+        _ => "b.example.com",
+    };
     format!("https://{host}/{}/{number}", number % 7)
 }
 
@@ -83,102 +87,71 @@ fn paged(catalog: &Catalog, filter: &Filter, limit: usize) -> Vec<u64> {
 
 type Passes = Box<dyn Fn(&Artifact) -> bool>;
 
-/// Filters, and what they mean.
-fn filters(middle: SystemTime) -> Vec<(Filter, Passes)> {
-    let base = Filter::default;
-    let some = |text: &str| Some(text.to_owned());
+/// A filter, and what it means.
+fn case(
+    set: impl FnOnce(&mut Filter),
+    passes: impl Fn(&Artifact) -> bool + 'static,
+) -> (Filter, Passes) {
+    let mut filter = Filter::default();
+    set(&mut filter);
+    (filter, Box::new(passes))
+}
+
+fn filters_of_urls() -> Vec<(Filter, Passes)> {
+    let prefix = "https://b.example.com/1";
+    let (plain, port) = ("https://a.example.com", "https://a.example.com:8443/3");
+    let two = |it: &mut Filter| {
+        (it.host, it.contains) = (
+            Some("a.example.com:8443".to_owned()),
+            Some("com:8443/3".to_owned()),
+        );
+    };
     vec![
-        (base(), Box::new(|_| true)),
-        (
-            Filter {
-                prefix: some("https://b.example.com/1"),
-                ..base()
-            },
-            Box::new(|it| it.source_url.starts_with("https://b.example.com/1")),
+        case(|_| {}, |_| true),
+        case(
+            |it| it.prefix = Some(prefix.to_owned()),
+            move |it| it.source_url.starts_with(prefix),
         ),
-        (
-            Filter {
-                host: some("a.example.com"),
-                ..base()
-            },
-            Box::new(|it| it.source_url.starts_with("https://a.example.com")),
+        case(
+            |it| it.host = Some("a.example.com".to_owned()),
+            move |it| it.source_url.starts_with(plain),
         ),
-        (
-            Filter {
-                host: some("a.example.com:8443"),
-                contains: some("/3"),
-                ..base()
-            },
-            Box::new(|it| {
-                it.source_url.contains("a.example.com:8443/") && it.source_url.contains("/3")
-            }),
-        ),
-        (
-            Filter {
-                tag: some("t1"),
-                ..base()
-            },
-            Box::new(|it| it.tags.contains(&"t1".to_owned())),
-        ),
-        (
-            Filter {
-                size_bytes: Span {
-                    from: Some(4),
-                    to: Some(9),
-                },
-                ..base()
-            },
-            Box::new(|it| (4..=9).contains(&it.versions[0].size_bytes)),
-        ),
-        (
-            Filter {
-                state: Some(State::Stale),
-                ..base()
-            },
-            Box::new(|it| it.state == State::Stale),
-        ),
-        (
-            Filter {
-                pinned: Some(true),
-                ..base()
-            },
-            Box::new(|it| it.source_url == url(5)),
-        ),
-        (
-            Filter {
-                used: Span {
-                    from: Some(middle),
-                    to: None,
-                },
-                ..base()
-            },
-            Box::new(move |it| it.last_accessed_at >= middle),
-        ),
-        (
-            Filter {
-                created: Span {
-                    from: None,
-                    to: Some(middle),
-                },
-                ..base()
-            },
-            Box::new(move |it| it.first_cached_at <= middle),
-        ),
-        (
-            Filter {
-                content_type: some("text/*"),
-                ..base()
-            },
-            Box::new(|_| true),
-        ),
-        (
-            Filter {
-                content_type: some("image/png"),
-                ..base()
-            },
-            Box::new(|_| false),
-        ),
+        case(two, move |it| it.source_url.starts_with(port)),
     ]
+}
+
+fn filters(middle: SystemTime) -> Vec<(Filter, Passes)> {
+    let mut all = filters_of_urls();
+    let tag = "t1".to_owned();
+    all.extend([
+        case(
+            |it| it.tag = Some("t1".to_owned()),
+            move |it| it.tags.contains(&tag),
+        ),
+        case(
+            |it| (it.size_bytes.from, it.size_bytes.to) = (Some(4), Some(9)),
+            |it| (4..=9).contains(&it.versions[0].size_bytes),
+        ),
+        case(
+            |it| it.state = Some(State::Stale),
+            |it| it.state == State::Stale,
+        ),
+        case(|it| it.pinned = Some(true), |it| it.source_url == url(5)),
+        case(
+            |it| it.used.from = Some(middle),
+            move |it| it.last_accessed_at >= middle,
+        ),
+        case(
+            |it| it.created.to = Some(middle),
+            move |it| it.first_cached_at <= middle,
+        ),
+        case(|it| it.content_type = Some("text/*".to_owned()), |_| true),
+        case(
+            |it| it.content_type = Some("image/png".to_owned()),
+            |_| false,
+        ),
+    ]);
+    all
 }
 
 fn sort_key(by: By, it: &Artifact) -> (String, u64, u64) {
