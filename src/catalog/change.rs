@@ -141,6 +141,8 @@ pub enum Change {
         /// Why, as the operator said it.
         note: String,
     },
+    /// A change of tags.
+    Tags(super::TagChange),
     /// Takes a pin back; none is no error.
     Unpin(super::PinOf),
     /// What a blob takes on disk is not what was recorded.
@@ -186,6 +188,7 @@ impl Change {
                 | Self::PutToken(_)
                 | Self::UseTokens { .. }
                 | Self::Pin { .. }
+                | Self::Tags(super::TagChange::Give { .. })
                 | Self::PutJob(_)
                 | Self::Mark { .. }
         )
@@ -227,6 +230,8 @@ pub struct Written {
     pub file: Option<FileChange>,
     /// What became of a change of the registry.
     pub model: Option<Result<Plan, Refusal>>,
+    /// How many artifacts were tagged, or lost a tag.
+    pub count: u64,
     /// What was evicted.
     pub evicted: Vec<super::Evicted>,
 }

@@ -95,6 +95,10 @@ tables! {
     pins,
     /// Digest → what the uploads of a file said of themselves.
     labels,
+    /// Where artifacts stand in the orders of lists.
+    orders,
+    /// Tags and their artifacts.
+    tags,
     /// Number → job.
     jobs,
 }

@@ -56,6 +56,7 @@ impl Writer {
         let mut transaction = Transaction::begin(&self.environment, self.clock.now())?;
         transaction.enqueue_older()?;
         transaction.note_opening()?;
+        transaction.order_older()?;
         let allocated = transaction.commit()?;
         self.allocated.store(allocated, Ordering::Release);
         Ok(())

@@ -33,6 +33,7 @@ mod settings;
 mod setup;
 mod show;
 mod stats;
+mod tag;
 mod token;
 mod verify;
 mod warm;
@@ -93,6 +94,10 @@ enum Verb {
     Pin(pin::Pin),
     /// Take a pin back
     Unpin(pin::Unpin),
+    /// Give names to artifacts, to find and to purge them together; without an argument, list the names
+    Tag(tag::Tag),
+    /// Take such names back
+    Untag(tag::Untag),
     /// Show what was evicted, the latest first
     Evictions(why::Evictions),
     /// Show what was asked for while no origin might be asked
@@ -207,6 +212,8 @@ impl Cli {
             Some(Verb::Purge(purge)) => wait(purge.run(out)),
             Some(Verb::Pin(pin)) => wait(pin.run(out)),
             Some(Verb::Unpin(unpin)) => wait(unpin.run(out)),
+            Some(Verb::Tag(tag)) => wait(tag.run(out)),
+            Some(Verb::Untag(untag)) => wait(untag.run(out)),
             Some(Verb::Evictions(evictions)) => wait(evictions.run(out)),
             Some(Verb::Misses(misses)) => wait(misses.run(out)),
             Some(Verb::Gc(gc)) => wait(gc.run(out)),
@@ -270,6 +277,8 @@ impl Verb {
             Self::Purge(verb) => verb.remote.json,
             Self::Pin(verb) => verb.remote.json,
             Self::Unpin(verb) => verb.remote.json,
+            Self::Tag(verb) => verb.remote.json,
+            Self::Untag(verb) => verb.remote.json,
             Self::Evictions(verb) => verb.remote.json,
             Self::Misses(verb) => verb.remote.json,
             Self::Gc(verb) => verb.remote.json,

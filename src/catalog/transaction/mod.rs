@@ -3,6 +3,7 @@
 
 mod evict;
 mod files;
+mod order;
 mod rank;
 mod registry;
 mod reindex;
@@ -10,6 +11,7 @@ mod reindex_registry;
 mod reindex_rest;
 mod remove;
 mod store;
+mod tag;
 
 use std::{collections::HashMap, time::SystemTime};
 
@@ -91,6 +93,7 @@ impl<'e> Transaction<'e> {
             Change::Pin { of, note } => self.pin(of, note),
             Change::Unpin(of) => self.unpin(of),
             Change::Measure { digest, allocated } => self.measure(digest, *allocated),
+            Change::Tags(change) => self.tags(change),
             Change::PutJob(job) => self.put_job(job),
             Change::Mark { name, value } => self.mark(name, value.as_deref()),
             Change::Reindex => self.reindex(),
@@ -118,6 +121,7 @@ impl<'e> Transaction<'e> {
             record.last_accessed_at = record.last_accessed_at.max(tally.last);
             let bytes = codec::encode(&record);
             self.tables.hits.put_record(&mut self.txn, &key, bytes)?;
+            self.hit_in_order(*id, record)?;
             self.counters.accesses = self.counters.accesses.saturating_add(tally.count);
         }
         Ok(())
