@@ -47,6 +47,7 @@ fn of_path(method: &Method, path: &str) -> Demand {
         "fetch" | "cas" | "mirror" | "resolve" => Demand::Scope(Scope::Fetch),
         // What is to be signed decides; the route asks for that.
         "files:sign" => Demand::Nothing,
+        "files" if path.starts_with("/files/uploads/") => Demand::Scope(Scope::FilesUpload),
         "files" if *method == Method::DELETE => Demand::Scope(Scope::FilesDelete),
         "files" | "runs" | "tokenizers" => by(Scope::FilesRead, Scope::FilesUpload),
         "models" | "registry" if path.ends_with("/promote") => {
@@ -94,6 +95,10 @@ mod tests {
             (Method::GET, "/files/1", FilesRead),
             (Method::POST, "/files", FilesUpload),
             (Method::DELETE, "/files/1", FilesDelete),
+            (Method::HEAD, "/files/uploads/1", FilesUpload),
+            (Method::DELETE, "/files/uploads/1", FilesUpload),
+            (Method::GET, "/api/v1/files/abcd", AdminRead),
+            (Method::POST, "/api/v1/files:expire", AdminWrite),
             (Method::POST, "/models/1/promote", Scope::RegistryPromote),
             (Method::GET, "/metrics", AdminRead),
             (Method::GET, "/api/stats", AdminRead),

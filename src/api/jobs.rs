@@ -3,7 +3,7 @@
 //! else `admin:write`.
 
 mod order;
-mod shown;
+pub(super) mod shown;
 
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use schemars::SchemaGenerator;
 use serde_json::json;
 use url::form_urlencoded;
 
+pub(super) use self::order::refused;
 use self::{
     order::{Key, Refresh, Scrub, Verify, Warm},
     shown::{JobList, JobShown},
@@ -203,7 +204,7 @@ impl Routes for JobRoutes {
 }
 
 /// 202: it goes on, and here is where to look. Whoever asks again under the same key is told the same.
-fn started(started: Started) -> Result<Response<Body>, BoxError> {
+pub(super) fn started(started: Started) -> Result<Response<Body>, BoxError> {
     let location = format!("{ALL}/{}", started.record.number);
     let mut response = answer::json(StatusCode::ACCEPTED, &JobShown::of(started.record))?;
     let location = HeaderValue::try_from(location)?;

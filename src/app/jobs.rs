@@ -8,7 +8,7 @@ use super::App;
 use crate::{
     api::resolve,
     config::upstream::Mode,
-    jobs::{evict, schedule, warm::Means},
+    jobs::{evict, retention, schedule, warm::Means},
     telemetry::label::UpstreamMode,
 };
 
@@ -25,7 +25,9 @@ impl App {
             tracing::warn!(%error, "cannot tell which jobs were interrupted");
         }
         let evicting = evict::run(store, metrics, self.stop.clone());
-        tokio::join!(evicting, self.rounds(means));
+        let (store, stop) = (self.store.clone(), self.stop.clone());
+        let retaining = retention::run(store, self.config.clone(), stop);
+        tokio::join!(evicting, retaining, self.rounds(means));
     }
 
     async fn rounds(self, means: Means) {

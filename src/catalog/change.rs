@@ -8,7 +8,7 @@ use artifact_cache_layers::{
 use super::files::FileChange;
 use crate::artifact::{
     event::Event,
-    file::{File, PointerName},
+    file::{File, Label, PointerName},
     model::{
         Model, Refusal,
         plan::{Order, Plan},
@@ -75,13 +75,25 @@ pub enum Change {
     },
     /// Makes an uploaded file known whose blob is on disk. Only `store::commit` may write this, as
     /// [`Store`](Self::Store).
-    KeepFile(File),
+    KeepFile {
+        /// The file.
+        file: File,
+        /// What this upload of it said.
+        label: Label,
+    },
     /// Removes an uploaded file.
     RemoveFile {
         /// The file.
         digest: Sha256,
         /// Whether also when a pointer leads to it.
         force: bool,
+    },
+    /// Removes an uploaded file that no pointer leads to and that was not uploaded again.
+    ExpireFile {
+        /// The file.
+        digest: Sha256,
+        /// Its uploads, as they were when that was decided.
+        uploads: Vec<(Label, std::time::SystemTime)>,
     },
     /// Makes a pointer lead to a file.
     Point {
@@ -129,8 +141,17 @@ pub enum Change {
         /// Why, as the operator said it.
         note: String,
     },
+    /// A change of tags.
+    Tags(super::TagChange),
     /// Takes a pin back; none is no error.
     Unpin(super::PinOf),
+    /// What a blob takes on disk is not what was recorded.
+    Measure {
+        /// The blob.
+        digest: Sha256,
+        /// Bytes of its blocks.
+        allocated: u64,
+    },
     /// Drops unreadable records and derives everything that can be derived from the responses again.
     Reindex,
     /// A change of the registry of models. That it is refused is an answer, not an error.
@@ -159,7 +180,7 @@ impl Change {
             Self::Store { .. }
                 | Self::Refer(_)
                 | Self::Recover(_)
-                | Self::KeepFile(_)
+                | Self::KeepFile { .. }
                 | Self::Point { .. }
                 | Self::Reindex
                 | Self::Registry(_)
@@ -167,6 +188,7 @@ impl Change {
                 | Self::PutToken(_)
                 | Self::UseTokens { .. }
                 | Self::Pin { .. }
+                | Self::Tags(super::TagChange::Give { .. })
                 | Self::PutJob(_)
                 | Self::Mark { .. }
         )
@@ -208,6 +230,8 @@ pub struct Written {
     pub file: Option<FileChange>,
     /// What became of a change of the registry.
     pub model: Option<Result<Plan, Refusal>>,
+    /// How many artifacts were tagged, or lost a tag.
+    pub count: u64,
     /// What was evicted.
     pub evicted: Vec<super::Evicted>,
 }

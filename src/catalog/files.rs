@@ -122,7 +122,7 @@ pub(super) fn pointed_key(file: &Sha256, pointer: &[u8]) -> Vec<u8> {
 }
 
 /// What [`pointer_key`] made a key of.
-fn name_of(key: &[u8]) -> Option<PointerName> {
+pub(super) fn name_of(key: &[u8]) -> Option<PointerName> {
     let (owner, id) = key.split_first()?;
     let owner = match owner {
         b'r' => Owner::Run,

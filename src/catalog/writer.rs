@@ -55,6 +55,7 @@ impl Writer {
     pub(super) fn prepare(&self) -> Result<(), CatalogError> {
         let mut transaction = Transaction::begin(&self.environment, self.clock.now())?;
         transaction.enqueue_older()?;
+        transaction.order_older()?;
         let allocated = transaction.commit()?;
         self.allocated.store(allocated, Ordering::Release);
         match self.note(Transaction::note_opening) {

@@ -3,6 +3,7 @@
 //! verbs that work on this machine's own data go through `local`.
 
 mod backup;
+mod bundle;
 mod ca;
 mod client;
 mod completions;
@@ -32,6 +33,7 @@ mod settings;
 mod setup;
 mod show;
 mod stats;
+mod tag;
 mod token;
 mod verify;
 mod warm;
@@ -92,6 +94,10 @@ enum Verb {
     Pin(pin::Pin),
     /// Take a pin back
     Unpin(pin::Unpin),
+    /// Give names to artifacts, to find and to purge them together; without an argument, list the names
+    Tag(tag::Tag),
+    /// Take such names back
+    Untag(tag::Untag),
     /// Show what was evicted, the latest first
     Evictions(why::Evictions),
     /// Show what was asked for while no origin might be asked
@@ -125,6 +131,10 @@ enum Verb {
     Fsck(fsck::Fsck),
     /// Back up the catalog and every file, while the cache runs or not
     Backup(backup::Backup),
+    /// Write chosen artifacts of a running cache to one file
+    Export(bundle::Export),
+    /// Take such a file into a running cache
+    Import(bundle::Import),
     /// Restore a backup into a new data directory, or check it
     Restore(backup::Restore),
     /// Back the catalog up, and give unused room back
@@ -202,6 +212,8 @@ impl Cli {
             Some(Verb::Purge(purge)) => wait(purge.run(out)),
             Some(Verb::Pin(pin)) => wait(pin.run(out)),
             Some(Verb::Unpin(unpin)) => wait(unpin.run(out)),
+            Some(Verb::Tag(tag)) => wait(tag.run(out)),
+            Some(Verb::Untag(untag)) => wait(untag.run(out)),
             Some(Verb::Evictions(evictions)) => wait(evictions.run(out)),
             Some(Verb::Misses(misses)) => wait(misses.run(out)),
             Some(Verb::Gc(gc)) => wait(gc.run(out)),
@@ -217,6 +229,8 @@ impl Cli {
             Some(Verb::Verify(verify)) => wait(verify.run(settings, out)),
             Some(Verb::Fsck(fsck)) => fsck.run(settings, out),
             Some(Verb::Backup(backup)) => wait(backup.run(settings, out)),
+            Some(Verb::Export(export)) => wait(export.run(out)),
+            Some(Verb::Import(import)) => wait(import.run(settings, out)),
             Some(Verb::Restore(restore)) => restore.run(settings, out),
             Some(Verb::Maintenance(maintenance)) => maintenance.run(settings, out),
             Some(Verb::Token(token)) => wait(token.run(settings, out)),
@@ -239,6 +253,7 @@ impl Verb {
                 | Self::Verify(_)
                 | Self::Fsck(_)
                 | Self::Backup(_)
+                | Self::Import(_)
                 | Self::Restore(_)
                 | Self::Maintenance(_)
                 | Self::Token(_)
@@ -262,6 +277,8 @@ impl Verb {
             Self::Purge(verb) => verb.remote.json,
             Self::Pin(verb) => verb.remote.json,
             Self::Unpin(verb) => verb.remote.json,
+            Self::Tag(verb) => verb.remote.json,
+            Self::Untag(verb) => verb.remote.json,
             Self::Evictions(verb) => verb.remote.json,
             Self::Misses(verb) => verb.remote.json,
             Self::Gc(verb) => verb.remote.json,
@@ -277,6 +294,8 @@ impl Verb {
             Self::Verify(verb) => verb.remote.json,
             Self::Fsck(verb) => verb.json,
             Self::Backup(verb) => verb.remote.json,
+            Self::Export(verb) => verb.remote.json,
+            Self::Import(verb) => verb.remote.json,
             Self::Restore(verb) => verb.json,
             Self::Maintenance(verb) => verb.json,
             Self::Model(verb) => verb.is_json(),

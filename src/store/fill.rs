@@ -153,7 +153,14 @@ impl Sink for Fill {
             Some(Medium::Memory(collected, check)) => {
                 self.finish_memory(collected.freeze(), check).await;
             }
-            Some(Medium::File(worker)) => self.finish_file(worker).await,
+            Some(Medium::File(worker)) => {
+                // What is no blob takes its room as long as somebody reads it.
+                if !self.finish_file(worker).await
+                    && let Some(grant) = self.grant.take()
+                {
+                    self.filling.growing.keep(grant);
+                }
+            }
             None => {}
         }
     }

@@ -5,6 +5,7 @@ pub mod admit;
 pub mod archive;
 pub mod backup;
 mod backups;
+pub mod bundle;
 pub mod commit;
 pub mod evict;
 pub mod fill;
@@ -20,6 +21,8 @@ mod pointers;
 pub mod reap;
 mod refusals;
 mod repeat;
+pub mod resumable;
+pub mod retention;
 pub mod room;
 pub mod sweep;
 pub mod upload;
@@ -78,6 +81,7 @@ pub struct Parts {
 struct Shared {
     parts: Parts,
     pending: Pending,
+    uploads: resumable::Uploads,
     kept: KeptPartials,
     refusals: Refusals,
     room: Room,
@@ -108,6 +112,7 @@ impl Store {
             views: Views::default(),
             parts,
             pending: Pending::default(),
+            uploads: resumable::Uploads::default(),
             kept,
             refusals: Refusals::default(),
             room,
@@ -157,6 +162,14 @@ impl Store {
         &self.0.parts.tasks
     }
 
+    /// Runs work to its end, whether or not anybody waits for it; `None` when it panicked.
+    pub async fn own<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        self.tasks().spawn(work).await.ok()
+    }
+
     fn pending(&self) -> &Pending {
         &self.0.pending
     }
@@ -169,6 +182,10 @@ impl Store {
     #[must_use]
     pub fn refusal(&self, key: &CacheKey) -> Option<&'static str> {
         self.0.refusals.find(key)
+    }
+
+    fn uploads(&self) -> &resumable::Uploads {
+        &self.0.uploads
     }
 
     fn kept_partials(&self) -> &KeptPartials {
@@ -191,12 +208,16 @@ impl Store {
             .begin(addition.key, Arc::new(set), digest, growing.clone()))
     }
 
-    /// Makes a verified artifact durable, and returns its number.
-    async fn commit(&self, partial: Partial, addition: Addition) -> Result<Option<u64>, BoxError> {
+    /// Makes a verified artifact durable, and returns its number, and whether its file is the blob now.
+    async fn commit(
+        &self,
+        partial: Partial,
+        addition: Addition,
+    ) -> Result<(Option<u64>, bool), BoxError> {
         let response = &addition.response;
         let verified = Verified::check((response.digest, response.length), None, None)?;
         let committed = self.committer().commit(partial, verified, addition).await?;
-        Ok(committed.written.artifact)
+        Ok((committed.written.artifact, committed.is_new))
     }
 
     /// Waits until everything that clients were given so far is in the catalog as well.

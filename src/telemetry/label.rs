@@ -163,6 +163,8 @@ label! {
         Refresh = "refresh",
         /// Hashes stored artifacts all the time, and brings back what is damaged.
         Scrub = "scrub",
+        /// Copies the store to a directory.
+        Backup = "backup",
     }
 }
 

@@ -25,6 +25,7 @@ mod files;
 mod forward;
 mod framing;
 mod fsck;
+mod full_disk;
 mod intercept;
 mod invalidate;
 mod jobs;

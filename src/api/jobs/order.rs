@@ -256,7 +256,7 @@ async fn document<T: DeserializeOwned>(
     Ok((wanted, key.for_document(route, &bytes)))
 }
 
-fn refused(refused: Refused) -> BoxError {
+pub(in crate::api) fn refused(refused: Refused) -> BoxError {
     let message = refused.to_string();
     match refused {
         Refused::Running(_) | Refused::OtherWords(_) => Error::Conflict { message }.into(),

@@ -3,12 +3,15 @@
 
 mod evict;
 mod files;
+mod order;
 mod rank;
 mod registry;
 mod reindex;
 mod reindex_registry;
+mod reindex_rest;
 mod remove;
 mod store;
+mod tag;
 
 use std::{collections::HashMap, time::SystemTime};
 
@@ -77,7 +80,8 @@ impl<'e> Transaction<'e> {
             Change::Condemn { digests } => self.condemn(digests),
             Change::Unlinked { digests } => self.unlinked(digests),
             Change::Abandon { digest } => self.abandon(digest),
-            Change::KeepFile(file) => self.keep_file(file),
+            Change::KeepFile { file, label } => self.keep_file(file, label),
+            Change::ExpireFile { digest, uploads } => self.expire_file(digest, uploads),
             Change::RemoveFile { digest, force } => self.remove_file(digest, *force),
             Change::Point { name, file, force } => self.point(name, file, *force),
             Change::Unpoint(name) => self.unpoint(name),
@@ -88,6 +92,8 @@ impl<'e> Transaction<'e> {
             Change::Evict { steps, reason } => self.evict(steps, reason),
             Change::Pin { of, note } => self.pin(of, note),
             Change::Unpin(of) => self.unpin(of),
+            Change::Measure { digest, allocated } => self.measure(digest, *allocated),
+            Change::Tags(change) => self.tags(change),
             Change::PutJob(job) => self.put_job(job),
             Change::Mark { name, value } => self.mark(name, value.as_deref()),
             Change::Reindex => self.reindex(),
@@ -115,6 +121,7 @@ impl<'e> Transaction<'e> {
             record.last_accessed_at = record.last_accessed_at.max(tally.last);
             let bytes = codec::encode(&record);
             self.tables.hits.put_record(&mut self.txn, &key, bytes)?;
+            self.hit_in_order(*id, record)?;
             self.counters.accesses = self.counters.accesses.saturating_add(tally.count);
         }
         Ok(())
