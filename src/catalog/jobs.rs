@@ -195,6 +195,11 @@ impl Transaction<'_> {
     pub(super) fn put_job(&mut self, job: &JobRecord) -> Result<Written> {
         let table = self.tables.jobs;
         let key = job.number.to_be_bytes();
+        let before = table.record(&self.txn, &key, codec::decode::<JobRecord>)?;
+        // How far it had come may be written after its end was, which counts.
+        if job.ended_at.is_none() && before.is_some_and(|before| before.ended_at.is_some()) {
+            return Ok(Written::default());
+        }
         table.put_record(&mut self.txn, &key, codec::encode(job))?;
         let surplus = table.lmdb.len(&self.txn)?.saturating_sub(MAX_JOBS);
         if surplus > 0 {
@@ -270,6 +275,19 @@ mod tests {
         assert_eq!(kept.len() as u64, MAX_JOBS);
         let last: Vec<u64> = kept.iter().rev().take(2).map(|job| job.number).collect();
         assert_eq!(last, [2, 5]);
+    }
+
+    #[test]
+    fn the_end_of_a_job_is_not_taken_back() {
+        let directory = tempfile::tempdir().expect("directory");
+        let options = CatalogOptions::default();
+        let catalog = Catalog::open(directory.path(), &options, Clock::system()).expect("opened");
+        for is_over in [false, true, false] {
+            let put = Change::PutJob(Box::new(job(1, is_over)));
+            catalog.write_blocking(put).expect("written");
+        }
+        let kept = catalog.job(1).expect("read").expect("there");
+        assert!(kept.ended_at.is_some());
     }
 
     #[test]

@@ -38,7 +38,7 @@ section! {
         /// read for the first time. Later reads cost what they always do.
         pub verify_after_unclean_stop: bool = false,
         /// Damaged files are moved aside and kept up to this many bytes in total, the latest ones; 0 keeps
-        /// none.
+        /// none. They come on top of `max_bytes`.
         pub quarantine_bytes: Size = Size(1 << 30),
         /// Small hot artifacts are kept in memory up to this many bytes in total; 0 switches it off.
         pub memory_bytes: Size = Size(64 << 20),
