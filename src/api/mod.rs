@@ -13,6 +13,7 @@ mod export;
 mod fake;
 pub mod files;
 mod health;
+pub mod history;
 mod index;
 pub mod internal;
 mod json;

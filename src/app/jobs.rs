@@ -17,7 +17,8 @@ impl App {
     pub(super) async fn jobs(self) {
         let (store, metrics) = (self.store.clone(), self.metrics.clone());
         let evicting = evict::run(store, metrics, self.stop.clone());
-        tokio::join!(evicting, self.rounds());
+        let history = self.history.clone().run(self.stop.clone());
+        tokio::join!(evicting, history, self.rounds());
     }
 
     async fn rounds(self) {

@@ -32,6 +32,7 @@ use crate::{
     access::Gate,
     api::After,
     config::{Config, classes::Classifier},
+    jobs::history::History,
     proxy::{Interception, Tunnel},
     store::Store,
     telemetry::metrics::Metrics,
@@ -68,6 +69,8 @@ pub struct App {
     pub interception: Option<Interception>,
     /// Everything that is counted.
     pub metrics: Metrics,
+    /// What was counted in the past.
+    pub history: History,
     /// Owns fills, flights and tunnels.
     pub tasks: TaskTracker,
     /// Cancelled to stop.

@@ -13,6 +13,7 @@ use crate::{
     catalog::{Catalog, CatalogError, CatalogOptions},
     clock::Clock,
     config::{Config, storage::Storage},
+    jobs::history::History,
     proxy::{Interception, Tunnel, authority::InvalidAuthority},
     server::InvalidTls,
     store::{
@@ -95,6 +96,7 @@ impl App {
             .observed_by(observers);
         let store = open_store(&config, &clock, &rules, &metrics, &tasks)?;
         let gate = gate(&config, &store, &clock)?;
+        let history = History::new(store.clone(), metrics.clone());
         let after = webhooks::after(&config, addresses, &clock, &metrics, &tasks, &stop)?;
         Ok(Self {
             config: Arc::new(ArcSwap::from_pointee(config)),
@@ -109,6 +111,7 @@ impl App {
             tunnels,
             interception,
             metrics,
+            history,
             tasks,
             stop,
             addresses: addresses.into(),

@@ -131,6 +131,13 @@ pub enum Change {
     },
     /// Takes a pin back; none is no error.
     Unpin(super::PinOf),
+    /// Adds what happened to the time series, and drops what is older than they keep.
+    Note {
+        /// What happened, in order of time.
+        slots: Vec<crate::artifact::figures::Slot>,
+        /// A number that [`Catalog::history`](super::Catalog::history) tells from then on.
+        mark: u64,
+    },
     /// Drops unreadable records and derives everything that can be derived from the responses again.
     Reindex,
     /// A change of the registry of models. That it is refused is an answer, not an error.
@@ -158,6 +165,7 @@ impl Change {
                 | Self::PutToken(_)
                 | Self::UseTokens { .. }
                 | Self::Pin { .. }
+                | Self::Note { .. }
         )
     }
 }

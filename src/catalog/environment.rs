@@ -93,6 +93,8 @@ tables! {
     evictions,
     /// Digest or cache key → what an operator wants to be kept.
     pins,
+    /// Step and time → what happened then.
+    history,
 }
 
 impl Environment {

@@ -14,6 +14,7 @@ mod environment;
 mod error;
 mod evictions;
 mod files;
+mod history;
 mod hits;
 mod list;
 mod models;

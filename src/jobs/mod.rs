@@ -1,3 +1,4 @@
 //! What runs beside the requests and works through the whole store.
 
 pub mod evict;
+pub mod history;

@@ -10,7 +10,7 @@ use http::{Response, StatusCode};
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::{ApiError, answer, describe, files, models, resolve, tokens};
+use super::{ApiError, answer, describe, files, history, models, resolve, tokens};
 
 pub(super) use self::operation::{Answer, Operation, needed, number, query, text};
 
@@ -67,6 +67,7 @@ fn operations(generator: &mut SchemaGenerator) -> Vec<Operation> {
     all.extend(models::operations(generator));
     all.extend(describe::operations(generator));
     all.extend(tokens::operations(generator));
+    all.extend(history::operations(generator));
     all
 }
 
@@ -120,6 +121,7 @@ mod tests {
             .chain(files::known())
             .chain(tokens::known())
             .chain(resolve::known())
+            .chain(history::known())
             .chain(doors::known());
         let known: Known = tables
             .map(|(template, allow)| {

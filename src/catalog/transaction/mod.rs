@@ -88,6 +88,7 @@ impl<'e> Transaction<'e> {
             Change::Evict { steps, reason } => self.evict(steps, reason),
             Change::Pin { of, note } => self.pin(of, note),
             Change::Unpin(of) => self.unpin(of),
+            Change::Note { slots, mark } => self.note(slots, *mark),
             Change::Reindex => self.reindex(),
             Change::Registry(order) => self.registry(order),
             Change::ImportModel(model, events) => self.import_model(model, events),
