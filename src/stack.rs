@@ -34,7 +34,7 @@ use crate::{
     access::AccessLayer,
     api::{
         Api, cas::CasLayer, files::FilesLayer, history::TimeSeries, internal::Internal,
-        manage::Manage, part::PartLayer, resolve::ResolveLayer, tokens::Tokens,
+        manage::Manage, part::PartLayer, resolve::ResolveLayer, tokens::Tokens, ui::Ui,
     },
     app::{App, requests::Requests},
     config::server::Profile,
@@ -173,11 +173,14 @@ fn local_api(app: &App, cache: &Route) -> Route {
             cache.clone(),
         ))
         .layer(FilesLayer::new(store, config))
-        .service(TimeSeries::before(
-            app.history.clone(),
-            Manage::before(
-                app.store.clone(),
-                Tokens::before(app.gate.clone(), Api::new(app.clone()).with_cache(cache)),
+        .service(Ui::before(
+            app.clone(),
+            TimeSeries::before(
+                app.history.clone(),
+                Manage::before(
+                    app.store.clone(),
+                    Tokens::before(app.gate.clone(), Api::new(app.clone()).with_cache(cache)),
+                ),
             ),
         ))
 }

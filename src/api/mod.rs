@@ -32,6 +32,7 @@ mod stats;
 mod template;
 mod timestamp;
 pub mod tokens;
+pub mod ui;
 
 use std::{
     future::Future,

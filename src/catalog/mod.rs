@@ -27,6 +27,7 @@ mod set;
 mod snapshot;
 mod table;
 mod tokens;
+mod top;
 mod transaction;
 mod upgrade;
 mod why;

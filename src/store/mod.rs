@@ -18,6 +18,7 @@ mod refusals;
 mod repeat;
 pub mod room;
 pub mod sweep;
+pub mod under_way;
 pub mod upload;
 pub mod verify;
 pub mod view;
@@ -40,6 +41,7 @@ use self::{
     pending::{Commit, Pending},
     refusals::Refusals,
     room::Room,
+    under_way::UnderWay,
     view::Views,
 };
 use crate::{
@@ -77,6 +79,7 @@ struct Shared {
     refusals: Refusals,
     room: Room,
     views: Views,
+    under_way: UnderWay,
     started: SystemTime,
 }
 
@@ -95,6 +98,7 @@ impl Store {
         Self(Arc::new(Shared {
             started,
             views: Views::default(),
+            under_way: UnderWay::default(),
             parts,
             pending: Pending::default(),
             kept,
@@ -144,6 +148,12 @@ impl Store {
 
     fn tasks(&self) -> &TaskTracker {
         &self.0.parts.tasks
+    }
+
+    /// The downloads under way.
+    #[must_use]
+    pub fn under_way(&self) -> &UnderWay {
+        &self.0.under_way
     }
 
     fn pending(&self) -> &Pending {

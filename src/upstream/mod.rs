@@ -219,6 +219,12 @@ impl Upstreams {
         self.0.load().circuits.open_at(Instant::now())
     }
 
+    /// Those origins as `host:port`, each with how long it is still left alone.
+    #[must_use]
+    pub fn resting(&self) -> Vec<(String, Duration)> {
+        self.0.load().circuits.resting(Instant::now())
+    }
+
     /// What opens connections, under the same guard and deadline: for tunnels.
     #[must_use]
     pub fn dialer(&self) -> Dialer {

@@ -104,6 +104,7 @@ impl<'e> Transaction<'e> {
 
     /// Adds buffered hits; those of artifacts that are gone are dropped.
     pub(super) fn add_hits(&mut self, hits: &HashMap<u64, Tally>) -> Result<()> {
+        let mut counted = Vec::with_capacity(hits.len());
         for (id, tally) in hits {
             let key = id.to_be_bytes();
             if self.tables.artifacts.get(&self.txn, &key)?.is_none() {
@@ -115,8 +116,9 @@ impl<'e> Transaction<'e> {
             let bytes = codec::encode(&record);
             self.tables.hits.put_record(&mut self.txn, &key, bytes)?;
             self.counters.accesses = self.counters.accesses.saturating_add(tally.count);
+            counted.push((*id, record.access_count));
         }
-        Ok(())
+        self.note_top(counted)
     }
 
     /// Makes everything durable and visible at once; what all blobs take on disk then. A transaction

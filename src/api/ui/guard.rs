@@ -1,0 +1,84 @@
+//! What keeps other pages away from these: fields of the response that no browser may ignore, and checks
+//! of the request that no other page can pass.
+//!
+//! Artifacts are served from the same host, so that a script in one would share our origin. A window of
+//! its own it cannot read (`Cross-Origin-Opener-Policy`), a frame it cannot make (`frame-ancestors`), and
+//! what a script loads by itself is refused (`Sec-Fetch-Dest`); without reading a page nobody has its seal.
+
+use artifact_cache_layers::body::Body;
+use http::{HeaderName, HeaderValue, Method, Response, header, request::Parts};
+
+use super::{
+    form::Form,
+    refusal::Refusal,
+    visit::{Visit, text},
+};
+use crate::access::Gate;
+
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
+    form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+const FIELDS: [(HeaderName, &str); 7] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    // With no-referrer, browsers would send forms with `Origin: null`.
+    (header::REFERRER_POLICY, "same-origin"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), geolocation=(), microphone=()",
+    ),
+];
+
+/// The response with what keeps others out of the page.
+pub(super) fn fields(mut response: Response<Body>) -> Response<Body> {
+    for (name, value) in FIELDS {
+        let value = HeaderValue::from_static(value);
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+/// Refuses what no person asked for: a page that a script loads or that another page embeds, and a form
+/// that another site sends (<https://www.w3.org/TR/fetch-metadata/>).
+pub(super) fn check(head: &Parts) -> Result<(), Refusal> {
+    let says = |name| text(&head.headers, name);
+    if says("sec-fetch-dest").is_some_and(|dest| dest != "document") {
+        return Err(foreign());
+    }
+    if matches!(head.method, Method::GET | Method::HEAD) {
+        return Ok(());
+    }
+    let is_foreign_site = says("sec-fetch-site").is_some_and(|site| site != "same-origin");
+    let host = says("host").unwrap_or_default();
+    let is_ours = |origin: &str| {
+        let authority = origin.split_once("://").map(|(_, authority)| authority);
+        authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
+    };
+    let is_foreign_origin = says("origin").is_some_and(|origin| !is_ours(origin));
+    if is_foreign_site || is_foreign_origin {
+        return Err(foreign());
+    }
+    Ok(())
+}
+
+/// Refuses a form that was not made for this visitor.
+pub(super) fn check_seal(gate: &Gate, visit: &Visit, form: &Form) -> Result<(), Refusal> {
+    if gate.sessions().is_sealed(&visit.cookie, form.text("seal")) {
+        return Ok(());
+    }
+    let text = "This form is out of date. Open the page again and send it once more.";
+    Err(Refusal::Forbidden(text.to_owned()))
+}
+
+fn foreign() -> Refusal {
+    Refusal::Forbidden("This request comes from another page.".to_owned())
+}
