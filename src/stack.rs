@@ -33,8 +33,9 @@ use self::rarely::Rarely;
 use crate::{
     access::AccessLayer,
     api::{
-        Api, cas::CasLayer, files::FilesLayer, history::TimeSeries, internal::Internal,
-        manage::Manage, part::PartLayer, resolve::ResolveLayer, tokens::Tokens, ui::Ui,
+        Api, browser::BrowserLayer, cas::CasLayer, files::FilesLayer, history::TimeSeries,
+        internal::Internal, manage::Manage, part::PartLayer, resolve::ResolveLayer, tokens::Tokens,
+        ui::Ui,
     },
     app::{App, requests::Requests},
     config::server::Profile,
@@ -96,6 +97,7 @@ pub fn edge(app: &App, core: &Core, profile: Profile) -> Edge {
                 .with_presigned(app.config().classes.presigned),
         ) // what is asked for, and by which rules
         .option_layer(part) // what this listener serves, where that is not everything
+        .layer(BrowserLayer) // what other pages of a browser may not
         .layer(AccessLayer::new(app.gate.clone())) // who may do that
         .layer(CasLayer::new(app.store.clone())) // a digest is a target too
         .service(Steer::new(

@@ -4,6 +4,7 @@
 
 mod answer;
 mod artifacts;
+pub mod browser;
 pub mod cas;
 mod describe;
 mod error;

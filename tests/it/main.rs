@@ -51,5 +51,6 @@ mod tidy;
 mod tls;
 mod transfer;
 mod tunnel;
+mod ui;
 mod upstream;
 mod vary;

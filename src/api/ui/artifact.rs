@@ -89,7 +89,7 @@ pub(super) fn show<P: Panel>(panel: &P, visit: &Visit, id: u64) -> Answer {
         url: artifact.source_url.clone(),
         exact_size: count(newest.size_bytes),
         digest: newest.digest.to_string(),
-        final_url: artifact.final_url.clone(),
+        final_url: redirected(&artifact),
         stored: When::of(artifact.first_cached_at, visit.now),
         class: explained.class,
         rule: explained.rule.clone(),
@@ -103,6 +103,12 @@ pub(super) fn show<P: Panel>(panel: &P, visit: &Visit, id: u64) -> Answer {
         snippets: snippets(visit, &artifact, newest),
         item,
     })
+}
+
+/// Where redirects ended, when that was elsewhere.
+fn redirected(artifact: &Artifact) -> Option<String> {
+    let last = artifact.final_url.as_ref();
+    last.filter(|last| **last != artifact.source_url).cloned()
 }
 
 /// Whether the URL itself is pinned.

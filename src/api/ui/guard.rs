@@ -1,12 +1,13 @@
 //! What keeps other pages away from these: fields of the response that no browser may ignore, and checks
 //! of the request that no other page can pass.
 //!
-//! Artifacts are served from the same host, so that a script in one would share our origin. A window of
-//! its own it cannot read (`Cross-Origin-Opener-Policy`), a frame it cannot make (`frame-ancestors`), and
-//! what a script loads by itself is refused (`Sec-Fetch-Dest`); without reading a page nobody has its seal.
+//! Artifacts are served from the same host; `api::browser` sees to it that a script in one does not share
+//! our origin. Should one do so all the same, a window of its own it cannot read
+//! (`Cross-Origin-Opener-Policy`), a frame it cannot make (`frame-ancestors`), and what a script loads by
+//! itself is refused (`Sec-Fetch-Dest`); without reading a page nobody has its seal.
 
 use artifact_cache_layers::body::Body;
-use http::{HeaderName, HeaderValue, Method, Response, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header, request::Parts};
 
 use super::{
     form::Form,
@@ -57,17 +58,22 @@ pub(super) fn check(head: &Parts) -> Result<(), Refusal> {
     if matches!(head.method, Method::GET | Method::HEAD) {
         return Ok(());
     }
-    let is_foreign_site = says("sec-fetch-site").is_some_and(|site| site != "same-origin");
-    let host = says("host").unwrap_or_default();
-    let is_ours = |origin: &str| {
-        let authority = origin.split_once("://").map(|(_, authority)| authority);
-        authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
+    // Where the browser says it, that decides: a proxy before us may have changed `Host`.
+    let is_foreign = match says("sec-fetch-site") {
+        Some(site) => site != "same-origin",
+        None => says("origin").is_some_and(|origin| !is_own(origin, &head.headers)),
     };
-    let is_foreign_origin = says("origin").is_some_and(|origin| !is_ours(origin));
-    if is_foreign_site || is_foreign_origin {
+    if is_foreign {
         return Err(foreign());
     }
     Ok(())
+}
+
+/// Whether an origin is the one by which we were called.
+fn is_own(origin: &str, fields: &HeaderMap) -> bool {
+    let host = text(fields, header::HOST.as_str()).unwrap_or_default();
+    let authority = origin.split_once("://").map(|(_, authority)| authority);
+    authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
 }
 
 /// Refuses a form that was not made for this visitor.

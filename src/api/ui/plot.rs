@@ -47,6 +47,8 @@ pub(super) struct Drawing<'a> {
     pub(super) written: &'a dyn Fn(f64) -> String,
     /// The least that the upper edge stands for.
     pub(super) least_most: f64,
+    /// Whether values are bytes, whose units are powers of two.
+    pub(super) is_binary: bool,
 }
 
 impl Drawing<'_> {
@@ -54,7 +56,12 @@ impl Drawing<'_> {
     pub(super) fn plot(self, series: &Series) -> Plot {
         let values: Vec<Option<Vec<f64>>> = series.parts.iter().map(self.values).collect();
         let most = values.iter().flatten().map(|part| self.height(part));
-        let most = nice(most.fold(self.least_most, f64::max));
+        let most = most.fold(self.least_most, f64::max);
+        let most = if self.is_binary {
+            nice_binary(most)
+        } else {
+            nice(most)
+        };
         let (from, middle) = series.span.axis();
         let mut svg = self.opening(&values, series);
         match self.kind {
@@ -224,6 +231,11 @@ fn nice(value: f64) -> f64 {
     step.unwrap_or(10.0) * power
 }
 
+/// The next power of two, from one.
+fn nice_binary(value: f64) -> f64 {
+    2_f64.powf(value.max(1.0).log2().ceil())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,6 +251,7 @@ mod tests {
         ] {
             assert!((nice(value) - edge).abs() < 1e-9, "{value}");
         }
+        assert!((nice_binary(1500.0) - 2048.0).abs() < 1e-6);
     }
 
     #[test]

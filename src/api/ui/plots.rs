@@ -8,8 +8,12 @@ use super::{
 
 /// Requests, hit ratio, throughput and what is stored.
 pub(super) fn plots(series: &Series) -> Vec<Plot> {
-    let seconds = approximate(series.span.part_seconds());
-    let throughput = |part: &Part| throughput(part, seconds);
+    let mut plots = Vec::from(of_requests(series));
+    plots.extend(of_bytes(series));
+    plots
+}
+
+fn of_requests(series: &Series) -> [Plot; 2] {
     let requests = Drawing {
         title: "Requests",
         keys: vec!["hits", "misses", "errors"],
@@ -17,6 +21,7 @@ pub(super) fn plots(series: &Series) -> Vec<Plot> {
         values: &requests,
         written: &|value| count(rounded(value)),
         least_most: 5.0,
+        is_binary: false,
     };
     let ratio = Drawing {
         title: "Hit ratio",
@@ -25,7 +30,14 @@ pub(super) fn plots(series: &Series) -> Vec<Plot> {
         values: &ratio,
         written: &|value| format!("{value:.0} %"),
         least_most: 100.0,
+        is_binary: false,
     };
+    [requests, ratio].map(|drawing| drawing.plot(series))
+}
+
+fn of_bytes(series: &Series) -> [Plot; 2] {
+    let seconds = approximate(series.span.part_seconds());
+    let throughput = |part: &Part| throughput(part, seconds);
     let throughput = Drawing {
         title: "Throughput",
         keys: vec!["served", "from origins"],
@@ -33,6 +45,7 @@ pub(super) fn plots(series: &Series) -> Vec<Plot> {
         values: &throughput,
         written: &|value| format!("{}/s", size(rounded(value))),
         least_most: 1024.0,
+        is_binary: true,
     };
     let stored = Drawing {
         title: "Stored",
@@ -41,10 +54,9 @@ pub(super) fn plots(series: &Series) -> Vec<Plot> {
         values: &stored,
         written: &|value| size(rounded(value)),
         least_most: 1024.0,
+        is_binary: true,
     };
-    [requests, ratio, throughput, stored]
-        .map(|drawing| drawing.plot(series))
-        .into()
+    [throughput, stored].map(|drawing| drawing.plot(series))
 }
 
 fn requests(part: &Part) -> Option<Vec<f64>> {
