@@ -23,7 +23,7 @@ use artifact_cache_layers::{
 };
 use http::{Method, Request, Response};
 use tower::{
-    ServiceBuilder,
+    Service, ServiceBuilder,
     steer::Steer,
     util::{BoxCloneService, BoxCloneSyncService},
 };
@@ -33,9 +33,9 @@ use self::rarely::Rarely;
 use crate::{
     access::AccessLayer,
     api::{
-        Api, browser::BrowserLayer, cas::CasLayer, files::FilesLayer, history::TimeSeries,
-        internal::Internal, manage::Manage, part::PartLayer, resolve::ResolveLayer, tokens::Tokens,
-        ui::Ui,
+        Api, backup::Backup, browser::BrowserLayer, cas::CasLayer, files::FilesLayer,
+        history::TimeSeries, internal::Internal, jobs::JobRoutes, manage::Manage, part::PartLayer,
+        resolve::ResolveLayer, tokens::Tokens, ui::Ui,
     },
     app::{App, requests::Requests},
     config::server::Profile,
@@ -177,14 +177,32 @@ fn local_api(app: &App, cache: &Route) -> Route {
         .layer(FilesLayer::new(store, config))
         .service(Ui::before(
             app.clone(),
-            TimeSeries::before(
-                app.history.clone(),
-                Manage::before(
-                    app.store.clone(),
-                    Tokens::before(app.gate.clone(), Api::new(app.clone()).with_cache(cache)),
-                ),
-            ),
+            TimeSeries::before(app.history.clone(), managing(app, cache)),
         ))
+}
+
+/// What manages the store, and the rest of our own routes behind it.
+fn managing(
+    app: &App,
+    cache: Internal,
+) -> impl Service<Request<Body>, Response = Response<Body>, Error = BoxError, Future: Send + 'static>
++ Clone
++ Send
++ 'static {
+    Backup::before(
+        app.store.clone(),
+        app.gate.clone(),
+        Manage::new(
+            app.store.clone(),
+            app.upstreams.contact().misses(),
+            app.config.clone(),
+        )
+        .before(JobRoutes::before(
+            app.jobs.clone(),
+            app.store.clone(),
+            Tokens::before(app.gate.clone(), Api::new(app.clone()).with_cache(cache)),
+        )),
+    )
 }
 
 /// CONNECT: bytes both ways, under the egress rule.

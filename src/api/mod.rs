@@ -4,6 +4,7 @@
 
 mod answer;
 mod artifacts;
+pub mod backup;
 pub mod browser;
 pub mod cas;
 mod describe;
@@ -16,7 +17,7 @@ pub mod files;
 mod health;
 pub mod history;
 mod index;
-pub mod internal;
+pub mod jobs;
 mod json;
 pub mod manage;
 pub mod models;
@@ -34,6 +35,7 @@ mod template;
 mod timestamp;
 pub mod tokens;
 pub mod ui;
+mod written;
 
 use std::{
     future::Future,
@@ -55,6 +57,7 @@ use crate::{
     config::server::Profile,
 };
 
+pub use crate::jobs::internal;
 pub use error::ApiError;
 pub use explain::{Explanation, StoredVariant};
 pub use health::{Health, NotReady};

@@ -33,7 +33,7 @@ use crate::{
     access::Gate,
     api::After,
     config::{Config, classes::Classifier, show::Row},
-    jobs::history::History,
+    jobs::{Jobs, history::History},
     proxy::{Interception, Tunnel},
     store::Store,
     telemetry::{metrics::Metrics, origins::Origins},
@@ -62,6 +62,8 @@ pub struct App {
     pub mirrors: Mirrors,
     /// The way out.
     pub upstreams: Upstreams,
+    /// What works in the background.
+    pub jobs: Jobs,
     /// What follows a change of the registry.
     pub after: After,
     /// CONNECT.

@@ -13,7 +13,7 @@ use crate::{
     catalog::{Catalog, CatalogError, CatalogOptions},
     clock::Clock,
     config::{Config, storage::Storage},
-    jobs::history::History,
+    jobs::{Jobs, history::History},
     proxy::{Interception, Tunnel, authority::InvalidAuthority},
     s3::Endpoints,
     server::InvalidTls,
@@ -92,14 +92,14 @@ impl App {
             .intercepted_by(interception.clone())
             .observed_by(observers);
         let store = open_store(&config, &clock, &rules, &metrics, &tasks)?;
-        let gate = gate(&config, &store, &clock)?;
-        let history = History::new(store.clone(), metrics.clone());
         let after = webhooks::after(&config, addresses, &clock, &metrics, &tasks, &stop)?;
         Ok(Self {
+            gate: gate(&config, &store, &clock)?,
+            history: History::new(store.clone(), metrics.clone()),
+            jobs: Jobs::open(&store, &metrics, (&tasks, &stop))?,
             config: Arc::new(ArcSwap::from_pointee(config)),
             rules,
             classifier,
-            gate,
             store,
             egress,
             mirrors,
@@ -108,7 +108,6 @@ impl App {
             tunnels,
             interception,
             metrics,
-            history,
             origins,
             settings: Arc::default(),
             tasks,

@@ -12,7 +12,10 @@ use super::{
 use crate::{
     api::After,
     clock::Clock,
-    config::{Config, upstream::Upstream},
+    config::{
+        Config,
+        upstream::{Mode, Upstream},
+    },
     telemetry::metrics::Metrics,
     upstream::Upstreams,
     webhook::{self, Means, Webhooks},
@@ -59,6 +62,8 @@ fn guard(config: &Config, own: &[SocketAddr]) -> Result<EgressGuard, StartError>
 /// The settings of the way out, without what webhooks do themselves: to give up, and to try again.
 fn patient(settings: &Upstream) -> Upstream {
     Upstream {
+        // Endpoints are no origins.
+        mode: Mode::Online,
         max_retries: 0,
         circuit_failures: u32::MAX,
         ..settings.clone()

@@ -4,6 +4,7 @@ pub mod canonical;
 pub mod check;
 pub mod event;
 pub mod figures;
+pub mod misses;
 pub mod model;
 pub mod moment;
 

@@ -2,6 +2,7 @@
 //! once they have their name. It knows nothing of URLs; which blobs are wanted is the catalog's
 //! knowledge, and `store::commit` keeps the two in step.
 
+pub mod backup;
 mod directories;
 pub mod follow;
 pub mod leftovers;
@@ -10,8 +11,10 @@ pub mod partial;
 pub mod pointers;
 pub mod read;
 mod readers;
+mod reading;
 pub mod recovery;
 pub mod resume;
+pub mod take;
 pub mod upload;
 mod usage;
 pub mod view;

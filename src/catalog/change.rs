@@ -142,6 +142,15 @@ pub enum Change {
     Reindex,
     /// A change of the registry of models. That it is refused is an answer, not an error.
     Registry(Box<Order>),
+    /// Writes a job, a new one or a changed one.
+    PutJob(Box<super::JobRecord>),
+    /// Writes how far something has come, or forgets it.
+    Mark {
+        /// Of what.
+        name: &'static str,
+        /// Whatever `name` understands.
+        value: Option<Vec<u8>>,
+    },
     /// A model of another registry with its events; refused when its number or name is taken.
     ImportModel(Box<Model>, Vec<Event>),
 }
@@ -166,6 +175,8 @@ impl Change {
                 | Self::UseTokens { .. }
                 | Self::Pin { .. }
                 | Self::Note { .. }
+                | Self::PutJob(_)
+                | Self::Mark { .. }
         )
     }
 }

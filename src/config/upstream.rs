@@ -6,7 +6,7 @@ use http::HeaderValue;
 
 use super::{
     problem::Problems,
-    setting::section,
+    setting::{choice, section},
     units::{Size, Span},
     ways::{Field, Rewrite, Route},
 };
@@ -14,6 +14,8 @@ use super::{
 section! {
     /// Deadlines, retries and identity of requests to origins. No deadline bounds a whole body.
     pub struct Upstream {
+        /// Whether origins may be asked at all. A reload changes it.
+        pub mode: Mode = Mode::Online,
         /// Seconds until the head of a response must have arrived, retries included.
         pub timeout_seconds: u64 = 600,
         /// `User-Agent` of requests that the cache makes for itself.
@@ -57,6 +59,18 @@ section! {
         pub circuit_failures: u32 = 5,
         /// How long an open circuit refuses requests before it tries again.
         pub circuit_open: Span = Span::seconds(10),
+    }
+}
+
+choice! {
+    /// Whether origins may be asked.
+    pub enum Mode {
+        /// As the other settings say.
+        Online = "online",
+        /// No: for the time being. What is stored is served as if every origin were unreachable.
+        Offline = "offline",
+        /// No: as a policy. The same, and the word `sealed` in every refusal.
+        Sealed = "sealed",
     }
 }
 

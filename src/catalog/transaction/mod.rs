@@ -89,6 +89,8 @@ impl<'e> Transaction<'e> {
             Change::Pin { of, note } => self.pin(of, note),
             Change::Unpin(of) => self.unpin(of),
             Change::Note { slots, mark } => self.note(slots, *mark),
+            Change::PutJob(job) => self.put_job(job),
+            Change::Mark { name, value } => self.mark(name, value.as_deref()),
             Change::Reindex => self.reindex(),
             Change::Registry(order) => self.registry(order),
             Change::ImportModel(model, events) => self.import_model(model, events),
