@@ -6,8 +6,9 @@ use super::{App, observers::Observers};
 use crate::{
     access::Gate,
     api::ui::{OriginHealth, Panel},
+    artifact::misses::Misses,
     config::{Config, show::Row},
-    jobs::history::History,
+    jobs::{Jobs, history::History},
     store::Store,
 };
 
@@ -38,6 +39,14 @@ impl Panel for App {
 
     fn history(&self) -> &History {
         &self.history
+    }
+
+    fn jobs(&self) -> &Jobs {
+        &self.jobs
+    }
+
+    fn misses(&self) -> Arc<Misses> {
+        self.upstreams.contact().misses()
     }
 
     fn origins(&self) -> Vec<OriginHealth> {

@@ -95,7 +95,7 @@ await page.waitForFunction((before) => document.querySelector("progress")?.value
 const pages = {
   overview: "/ui/", "overview-day": "/ui/?span=day", artifacts: "/ui/artifacts", search: "/ui/artifacts?q=library_1",
   nothing: "/ui/artifacts?q=there-is-no-such-thing", artifact, delete: `${artifact}/delete`, pin: `${artifact}/unpin`,
-  fills: "/ui/fills", evictions: "/ui/evictions", pins: "/ui/pins", files: "/ui/files", models: "/ui/models",
+  fills: "/ui/fills", evictions: "/ui/evictions", pins: "/ui/pins", files: "/ui/files", jobs: "/ui/jobs", job: "/ui/jobs/1", misses: "/ui/misses", models: "/ui/models",
   configuration: "/ui/configuration", "configuration-set": "/ui/configuration?only=set", clients: "/ui/clients", pip: "/ui/clients/pip",
 };
 for (const scheme of ["light", "dark"]) {

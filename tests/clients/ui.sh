@@ -61,6 +61,7 @@ curl -sS -o /dev/null -H "X-API-Key: a-key-that-no-page-shows" -H 'Content-Type:
 curl -sS -o /dev/null -H "X-API-Key: $admin" -F "file=@$origin_files/releases/v2/to-be-deleted.bin" "$cache/files"
 curl -sS -o /dev/null -H "X-API-Key: $admin" -H 'Content-Type: application/json' "$cache/api/v1/pins" \
   -d "{\"url\":\"$origin/releases/v2/tool-2.4.1-linux-amd64.tar.gz\",\"note\":\"needed by the air-gapped lab\"}"
+curl -sS -o /dev/null -H "X-API-Key: $admin" -X POST "$cache/api/v1/verify"
 curl -sS -o /dev/null -H "X-API-Key: $admin" "$cache/fetch?url=http://127.0.0.1:$slow_port/images/big-image.iso" &
 slow_client=$!
 

@@ -58,6 +58,7 @@ pub(super) fn show<P: Panel>(panel: &P, visit: &Visit, deed: &Deed) -> Answer {
         Deed::Pin(id) => pin(&artifact(panel, *id)?),
         Deed::Unpin(id) => unpin(&artifact(panel, *id)?),
         Deed::RemovePin => remove_pin(visit)?,
+        Deed::CancelJob(number) => cancel(panel, *number)?,
     };
     let action = visit.head.uri.path_and_query();
     ok(&Page {
@@ -93,6 +94,11 @@ pub(super) async fn done<P: Panel>(panel: &P, visit: &Visit, deed: Deed, form: &
         }
         Deed::Unpin(id) => (Change::Unpin(of_url(&artifact(panel, id)?)?), page_of(id)),
         Deed::RemovePin => (Change::Unpin(named(visit)?), "/ui/pins".to_owned()),
+        // One that has ended meanwhile is none to be told anything.
+        Deed::CancelJob(number) => {
+            let _ = panel.jobs().cancel(number);
+            return Ok(to(&format!("/ui/jobs/{number}")));
+        }
     };
     match panel.store().catalog().write(change).await {
         Ok(_) => Ok(to(&next)),
@@ -184,6 +190,20 @@ fn unpin(artifact: &Artifact) -> Question {
         note: None,
         is_destructive: true,
     }
+}
+
+fn cancel(panel: &impl Panel, number: u64) -> Result<Question, Refusal> {
+    let job = panel.jobs().show(number)?.ok_or(Refusal::NotFound)?;
+    Ok(Question {
+        asks: "Cancel this job?",
+        lines: vec!["What it has done stays done; the rest is left.".to_owned()],
+        what: format!("{}: {}", job.kind, job.about),
+        verb: "Cancel job",
+        back: format!("/ui/jobs/{number}"),
+        section: Section::Jobs,
+        note: None,
+        is_destructive: true,
+    })
 }
 
 fn remove_pin(visit: &Visit) -> Result<Question, Refusal> {

@@ -11,4 +11,6 @@ pub(super) enum Deed {
     Unpin(u64),
     /// Takes back the pin that the query names, by digest or by key of a URL.
     RemovePin,
+    /// Tells a job to stop.
+    CancelJob(u64),
 }

@@ -101,10 +101,8 @@ pub(super) fn parts(url: &str) -> (String, String) {
         .split_once('?')
         .map_or((url, ""), |(path, query)| (path, query));
     let rest = path.split_once("://").map_or(path, |(_, rest)| rest);
-    let name = match rest.trim_end_matches('/').rsplit_once('/') {
-        Some((_, name)) => name,
-        None => rest,
-    };
+    let rest = rest.trim_end_matches('/');
+    let name = rest.rsplit_once('/').map_or(rest, |(_, name)| name);
     let name = if query.is_empty() {
         name.to_owned()
     } else {

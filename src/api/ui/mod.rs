@@ -16,7 +16,9 @@ mod fills;
 mod form;
 mod format;
 mod guard;
+mod jobs;
 mod login;
+mod misses;
 mod models;
 mod overview;
 mod pins;
@@ -39,8 +41,9 @@ use super::{
 };
 use crate::{
     access::{Gate, TurnedAway},
+    artifact::misses::Misses,
     config::{Config, show::Row},
-    jobs::history::History,
+    jobs::{Jobs, history::History},
     store::Store,
     telemetry::origins::Origin,
 };
@@ -64,6 +67,10 @@ pub trait Panel: Backend {
     fn settings(&self) -> Arc<Vec<Row>>;
     /// The time series of the main figures.
     fn history(&self) -> &History;
+    /// What works in the background.
+    fn jobs(&self) -> &Jobs;
+    /// What was wanted while no origin might be asked.
+    fn misses(&self) -> Arc<Misses>;
     /// How each origin fared since the start, the busiest first.
     fn origins(&self) -> Vec<OriginHealth>;
 }
@@ -142,6 +149,9 @@ fn show<P: Panel>(panel: &P, visit: &Visit, route: Route) -> Answer {
         Route::Fills => fills::show(panel, visit),
         Route::Evictions => evictions::show(panel, visit),
         Route::Pins => pins::show(panel, visit),
+        Route::Jobs => jobs::show(panel, visit),
+        Route::Job(number) => jobs::show_one(panel, visit, number),
+        Route::Misses => misses::show(panel, visit),
         Route::Models => models::show(panel, visit),
         Route::Files => files::show(panel, visit),
         Route::Configuration => configuration::show(panel, visit),

@@ -13,6 +13,9 @@ pub(super) enum Route {
     Fills,
     Evictions,
     Pins,
+    Jobs,
+    Job(u64),
+    Misses,
     Models,
     Files,
     Configuration,
@@ -38,7 +41,7 @@ impl Route {
 type Make = fn(&[&str]) -> Option<Route>;
 
 /// Every page, by the template of its path.
-const TABLE: [(&str, Make); 17] = [
+const TABLE: [(&str, Make); 21] = [
     ("/ui", |_| Some(Route::Root)),
     ("/ui/", |_| Some(Route::Overview)),
     ("/ui/artifacts", |_| Some(Route::Artifacts)),
@@ -58,6 +61,12 @@ const TABLE: [(&str, Make); 17] = [
     ("/ui/fills", |_| Some(Route::Fills)),
     ("/ui/evictions", |_| Some(Route::Evictions)),
     ("/ui/pins", |_| Some(Route::Pins)),
+    ("/ui/jobs", |_| Some(Route::Jobs)),
+    ("/ui/jobs/{id}", |found| Some(Route::Job(number(found)?))),
+    ("/ui/jobs/{id}/cancel", |found| {
+        Some(Route::Ask(Deed::CancelJob(number(found)?)))
+    }),
+    ("/ui/misses", |_| Some(Route::Misses)),
     ("/ui/models", |_| Some(Route::Models)),
     ("/ui/files", |_| Some(Route::Files)),
     ("/ui/configuration", |_| Some(Route::Configuration)),

@@ -21,6 +21,8 @@ pub(super) enum Section {
     Fills,
     Evictions,
     Pins,
+    Jobs,
+    Misses,
     Models,
     Files,
     Configuration,
@@ -58,12 +60,14 @@ pub(super) struct Item {
     pub(super) count: Option<String>,
 }
 
-const OPERATE: [(Section, &str, &str); 5] = [
+const OPERATE: [(Section, &str, &str); 7] = [
     (Section::Overview, "Overview", "/ui/"),
     (Section::Artifacts, "Artifacts", "/ui/artifacts"),
     (Section::Fills, "Downloads", "/ui/fills"),
     (Section::Evictions, "Evictions", "/ui/evictions"),
     (Section::Pins, "Pins", "/ui/pins"),
+    (Section::Jobs, "Jobs", "/ui/jobs"),
+    (Section::Misses, "Misses", "/ui/misses"),
 ];
 const HOLDINGS: [(Section, &str, &str); 2] = [
     (Section::Files, "Files", "/ui/files"),

@@ -157,3 +157,41 @@ fn what_a_model_in_production_has_cannot_be_deleted() {
     assert_eq!(refused.status(), 409, "{}", refused.text());
     assert!(is_stored(&cache, 1));
 }
+
+#[test]
+fn a_job_is_shown_with_its_end_and_cancelling_asks() {
+    let (_origin, cache, _) = with_one();
+    let started = cache.exchange(&Request::new("POST", "/api/v1/verify").body("{}"));
+    assert_eq!(started.status(), 202, "{}", started.text());
+    let id = started.json()["id"].to_string().replace('"', "");
+    let page = format!("/ui/jobs/{id}");
+    crate::support::eventually("the job ends", || {
+        cache.get(&page).text().contains(">done</span>")
+    });
+    let mut browser = Browser::at(&cache);
+    assert!(browser.get("/ui/jobs").text().contains(&page));
+    let ask = format!("{page}/cancel");
+    assert!(browser.get(&ask).text().contains("Cancel this job?"));
+    let told = browser.submit(&ask, &ask, &[]);
+    assert_eq!(
+        told.value("location"),
+        Some(&*page),
+        "one that has ended stays as it is"
+    );
+    assert!(cache.get(&page).text().contains(">done</span>"));
+    assert_eq!(browser.get("/ui/jobs/4711").status(), 404);
+}
+
+#[test]
+fn what_a_sealed_cache_missed_is_listed_as_text() {
+    let cache = Cache::setup().config("upstream: {mode: sealed}").start();
+    let url = "http://origin.example/%3Cscript%3E?q=%3Cimg%3E";
+    let missed = cache.fetch(url);
+    assert!(missed.status() >= 500, "{}", missed.status());
+    let page = cache.get("/ui/misses").text();
+    assert!(
+        page.contains("origin.example") && page.contains("sealed"),
+        "{page}"
+    );
+    assert_eq!(page.matches("<script").count(), 1);
+}

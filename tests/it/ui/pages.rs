@@ -8,7 +8,7 @@ use crate::support::{
     origin::{Content, Gate, Origin, Reply},
 };
 
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 14] = [
     "/ui/",
     "/ui/?span=day",
     "/ui/?span=month",
@@ -18,6 +18,8 @@ const PAGES: [&str; 12] = [
     "/ui/evictions",
     "/ui/pins",
     "/ui/files",
+    "/ui/jobs",
+    "/ui/misses",
     "/ui/configuration",
     "/ui/clients",
     "/ui/clients/pip",
