@@ -31,8 +31,7 @@ translated() {
   sed -e "s#/backup/cache#$work/backup/cache#g" -e "s#/srv/new#$work/new-$1#g" -e "s#/tmp/drill#$work/drill#g" \
     -e "s#--data /data#--data $work/authority#g" -e "s#/etc/artifact-cache#$work/etc#g" \
     -e "s#https://cache.example.com#$cache#g" -e "s#http://127.0.0.1:8080#$cache#g" -e "s#--token-file admin#--token-file $work/admin#g" \
-    -e "s#https://example.com/a.bin#$origin/a.bin#g" -e "s#1f3a5b7c9d0e#${token:3:12}#g" \
-    -e "s#artifact-cache token#artifact-cache token#g"
+    -e "s#https://example.com/a.bin#$origin/a.bin#g" -e "s#1f3a5b7c9d0e#${token:3:12}#g"
 }
 count=0 left=0
 cd "$work"
@@ -43,16 +42,21 @@ while IFS= read -r command; do
   if [[ $command == *"token revoke"* ]]; then revoke=$command; continue; fi
   count=$((count + 1))
   line=$(translated "$count" <<<"$command")
-  # Beside a running cache, what wants its data asks it; `fsck` is for a directory of its own.
-  [[ $line == *"token "* ]] && line="$line --data $work/data"
+  # On the machine of the cache the data is named, elsewhere the server; here it is not below ./data.
+  case $line in
+    *backup*--url*) ;;
+    *"artifact-cache backup"*)
+      line="unset ARTIFACT_CACHE_URL; ${line/artifact-cache backup/artifact-cache backup --data $work/data}" ;;
+    *"artifact-cache token"*) line="unset ARTIFACT_CACHE_URL; $line --data $work/data" ;;
+    *"verify --all"*) line="$line --data $work/data" ;;
+  esac
   if ! output=$(bash -c "$line" </dev/null 2>&1); then
-    # 5 and 2 say "not found" where a page shows that answer: nothing here does.
     fail "$command
 $line
 $output"
   fi
 done < <(commands)
-bash -c "$(translated 0 <<<"$revoke") --data $work/data" >/dev/null || fail "$revoke"
+bash -c "unset ARTIFACT_CACHE_URL; $(translated 0 <<<"$revoke") --data $work/data" >/dev/null || fail "$revoke"
 [ "$count" -ge 15 ] || fail "only $count commands were found"
 kill -0 "$cache_pid" || fail "the cache is gone"
 cmp <(curl -sSf "$cache/fetch?url=$origin/a.bin") "$origin_files/a.bin"
