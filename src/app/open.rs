@@ -205,6 +205,7 @@ fn open_store(
     )?;
     let options = BlobOptions {
         memory_bytes: settings.memory_bytes.0,
+        drop_behind: Some(settings.drop_behind.0).filter(|bytes| *bytes > 0),
         ..BlobOptions::default()
     };
     let failed = |source| StartError::Blobs {

@@ -56,6 +56,7 @@ impl Place {
         let options = BlobOptions {
             descriptors: 1,
             memory_bytes: 0,
+            ..BlobOptions::default()
         };
         let failed = || BackupError::files("use", &self.blobs);
         let blobs = BlobStore::open(&self.blobs, &self.temporary, options).map_err(failed())?;
