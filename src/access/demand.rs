@@ -35,11 +35,14 @@ fn of_path(method: &Method, path: &str) -> Demand {
             | "/setup"
             | "/openapi.json"
             | "/docs"
+            | "/ui/login"
+            | "/ui/logout"
             | "/registry"
             | "/registry/health"
             | "/registry/openapi.json"
     );
     // A browser asks whether it may ask before it shows any credentials.
+    let is_public = is_public || path.starts_with("/ui/assets/");
     if is_public || *method == Method::OPTIONS && is_registry(path) {
         return Demand::Nothing;
     }
@@ -73,6 +76,14 @@ pub(super) fn has_own_keys<B>(request: &Request<B>) -> bool {
 fn is_registry(path: &str) -> bool {
     let families = ["models", "registry", "production", "compare", "stats"];
     families.contains(&path.split('/').nth(1).unwrap_or_default())
+}
+
+/// Whether a request is one of a person for a page.
+pub(super) fn is_page<B>(request: &Request<B>) -> bool {
+    let path = request.uri().path();
+    let is_artifact = request.extensions().get::<Target>().is_some();
+    let is_below = path == "/ui" || path.starts_with("/ui/");
+    is_below && !is_artifact && request.method() != Method::CONNECT
 }
 
 /// Whether the client speaks to a proxy, which has a field and a status of its own for credentials.

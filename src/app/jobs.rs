@@ -27,7 +27,8 @@ impl App {
         let evicting = evict::run(store, metrics, self.stop.clone());
         let (store, stop) = (self.store.clone(), self.stop.clone());
         let retaining = retention::run(store, self.config.clone(), stop);
-        tokio::join!(evicting, retaining, self.rounds(means));
+        let history = self.history.clone().run(self.stop.clone());
+        tokio::join!(evicting, retaining, history, self.rounds(means));
     }
 
     async fn rounds(self, means: Means) {

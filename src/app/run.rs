@@ -8,7 +8,6 @@ use tower::util::BoxCloneService;
 
 use super::{
     App, StartError, certificates, inside,
-    observers::Observers,
     open::CLOSE_DEADLINE,
     signals::{Signals, Wish},
 };
@@ -43,7 +42,9 @@ pub async fn run(
     }
     let tls = tls(&loaded.config)?;
     let listeners = Bound::new(&loaded.config, tls.as_ref())?;
+    let settings = loaded.rows();
     let app = App::open(loaded.config, &listeners.addresses, metrics)?;
+    app.settings.store(Arc::new(settings));
     let connections = TaskTracker::new();
     let lifetime = Lifetime {
         stop: app.stop.clone(),
@@ -125,8 +126,7 @@ impl Bound {
     }
 
     fn serve(self, (app, core): (&App, &stack::Core), serving: &TaskTracker, lifetime: &Lifetime) {
-        let limits = Limits::new(&app.config().server)
-            .observed_by(Arc::new(Observers::new(app.metrics.clone())));
+        let limits = Limits::new(&app.config().server).observed_by(Arc::new(app.observers()));
         let edge = stack::edge(app, core, Profile::All);
         app.tunnels.served_by(inside::serve(
             edge.clone(),

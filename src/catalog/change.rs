@@ -22,16 +22,7 @@ pub enum Change {
     /// Stores a response whose blob is on disk: adds the variant or replaces the one with the same
     /// nominated fields, and makes the blob known. A response with status 200 puts its digest in
     /// front of the URL's versions. Only `store::commit` may write this, see its race with removal.
-    Store {
-        /// Key of the URL.
-        key: CacheKey,
-        /// The URL.
-        uri: TargetUri,
-        /// Where redirects ended, when elsewhere.
-        final_url: Option<String>,
-        /// The response.
-        response: StoredResponse,
-    },
+    Store(Addition),
     /// As [`Store`](Self::Store), for bytes that are stored already: freshening after a 304, and
     /// another URL for known bytes. Fails with `UnknownBlob` when they were removed meanwhile.
     Refer(Addition),
@@ -152,6 +143,13 @@ pub enum Change {
         /// Bytes of its blocks.
         allocated: u64,
     },
+    /// Adds what happened to the time series, and drops what is older than they keep.
+    Note {
+        /// What happened, in order of time.
+        slots: Vec<crate::artifact::figures::Slot>,
+        /// A number that [`Catalog::history`](super::Catalog::history) tells from then on.
+        mark: u64,
+    },
     /// Drops unreadable records and derives everything that can be derived from the responses again.
     Reindex,
     /// A change of the registry of models. That it is refused is an answer, not an error.
@@ -177,7 +175,7 @@ impl Change {
         }
         !matches!(
             self,
-            Self::Store { .. }
+            Self::Store(_)
                 | Self::Refer(_)
                 | Self::Recover(_)
                 | Self::KeepFile { .. }
@@ -189,6 +187,7 @@ impl Change {
                 | Self::UseTokens { .. }
                 | Self::Pin { .. }
                 | Self::Tags(super::TagChange::Give { .. })
+                | Self::Note { .. }
                 | Self::PutJob(_)
                 | Self::Mark { .. }
         )
@@ -210,12 +209,7 @@ pub struct Addition {
 
 impl From<Addition> for Change {
     fn from(addition: Addition) -> Self {
-        Self::Store {
-            key: addition.key,
-            uri: addition.uri,
-            final_url: addition.final_url,
-            response: addition.response,
-        }
+        Self::Store(addition)
     }
 }
 

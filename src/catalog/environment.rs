@@ -99,6 +99,8 @@ tables! {
     orders,
     /// Tags and their artifacts.
     tags,
+    /// Step and time → what happened then.
+    history,
     /// Number → job.
     jobs,
 }

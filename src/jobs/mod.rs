@@ -4,6 +4,7 @@
 pub mod backup;
 mod end;
 pub mod evict;
+pub mod history;
 pub mod internal;
 mod job;
 mod order;

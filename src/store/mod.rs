@@ -25,6 +25,7 @@ pub mod resumable;
 pub mod retention;
 pub mod room;
 pub mod sweep;
+pub mod under_way;
 pub mod upload;
 pub mod verify;
 pub mod view;
@@ -48,6 +49,7 @@ use self::{
     pending::{Commit, Pending},
     refusals::Refusals,
     room::Room,
+    under_way::UnderWay,
     view::Views,
 };
 use crate::{
@@ -86,6 +88,7 @@ struct Shared {
     refusals: Refusals,
     room: Room,
     views: Views,
+    under_way: UnderWay,
     started: SystemTime,
     /// What is hashed before it is read for the first time, if anything.
     suspects: Option<Suspects>,
@@ -110,6 +113,7 @@ impl Store {
             started,
             suspects,
             views: Views::default(),
+            under_way: UnderWay::default(),
             parts,
             pending: Pending::default(),
             uploads: resumable::Uploads::default(),
@@ -168,6 +172,12 @@ impl Store {
         work: impl Future<Output = T> + Send + 'static,
     ) -> Option<T> {
         self.tasks().spawn(work).await.ok()
+    }
+
+    /// The downloads under way.
+    #[must_use]
+    pub fn under_way(&self) -> &UnderWay {
+        &self.0.under_way
     }
 
     fn pending(&self) -> &Pending {

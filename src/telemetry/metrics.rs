@@ -45,6 +45,10 @@ macro_rules! table {
                 $(instrument::describe(recorder, <$type>::KIND, $name, $help);)+
                 Self { $($field: <$type>::register(recorder, &metrics::Key::from_static_name($name)),)+ }
             }
+
+            fn publish(&self) {
+                $(self.$field.publish();)+
+            }
         }
 
         /// Every metric, in the order of the documentation.
@@ -140,6 +144,7 @@ impl Metrics {
     /// Every metric in the text format of Prometheus, in order of name.
     #[must_use]
     pub fn render(&self) -> String {
+        self.0.instruments.publish();
         let text = self.0.prometheus.render();
         // The exporter's order differs from one time to the next.
         let mut families: Vec<&str> = text.split_terminator("\n\n").collect();

@@ -60,17 +60,7 @@ impl<'e> Transaction<'e> {
     /// Applies one change. After an error the whole transaction must be dropped.
     pub(super) fn apply(&mut self, change: &Change) -> Result<Written> {
         match change {
-            Change::Store {
-                key,
-                uri,
-                final_url,
-                response,
-            } => self.store(&Addition {
-                key: *key,
-                uri: uri.clone(),
-                final_url: final_url.clone(),
-                response: response.clone(),
-            }),
+            Change::Store(addition) => self.store(addition),
             Change::Refer(addition) => self.refer(addition),
             Change::Recover(addition) => self.recover(addition),
             Change::Invalidate { key } => self.invalidate(key),
@@ -94,6 +84,7 @@ impl<'e> Transaction<'e> {
             Change::Unpin(of) => self.unpin(of),
             Change::Measure { digest, allocated } => self.measure(digest, *allocated),
             Change::Tags(change) => self.tags(change),
+            Change::Note { slots, mark } => self.note(slots, *mark),
             Change::PutJob(job) => self.put_job(job),
             Change::Mark { name, value } => self.mark(name, value.as_deref()),
             Change::Reindex => self.reindex(),
@@ -111,6 +102,7 @@ impl<'e> Transaction<'e> {
 
     /// Adds buffered hits; those of artifacts that are gone are dropped.
     pub(super) fn add_hits(&mut self, hits: &HashMap<u64, Tally>) -> Result<()> {
+        let mut counted = Vec::with_capacity(hits.len());
         for (id, tally) in hits {
             let key = id.to_be_bytes();
             if self.tables.artifacts.get(&self.txn, &key)?.is_none() {
@@ -123,8 +115,9 @@ impl<'e> Transaction<'e> {
             self.tables.hits.put_record(&mut self.txn, &key, bytes)?;
             self.hit_in_order(*id, record)?;
             self.counters.accesses = self.counters.accesses.saturating_add(tally.count);
+            counted.push((*id, record.access_count));
         }
-        Ok(())
+        self.note_top(counted)
     }
 
     /// Makes everything durable and visible at once; what all blobs take on disk then. A transaction
