@@ -58,7 +58,7 @@ impl Writer {
         transaction.order_older()?;
         let allocated = transaction.commit()?;
         self.allocated.store(allocated, Ordering::Release);
-        match self.note(Transaction::note_opening) {
+        match self.note_opening() {
             // A catalog that is already full is opened all the same.
             Err(error) if !error.is_full() => Err(error),
             _ => Ok(()),
@@ -89,7 +89,7 @@ impl Writer {
             }
         }
         let mut last = Some(self.flush());
-        if let Err(error) = self.note(Transaction::note_closing) {
+        if let Err(error) = self.note_closing() {
             tracing::warn!(%error, "cannot note that the catalog is closed");
         }
         for answer in closing {
@@ -189,12 +189,15 @@ impl Writer {
         Ok(written)
     }
 
-    fn note(
-        &self,
-        note: impl FnOnce(&mut Transaction<'_>) -> Result<(), CatalogError>,
-    ) -> Result<(), CatalogError> {
+    fn note_opening(&self) -> Result<(), CatalogError> {
         let mut transaction = Transaction::begin(&self.environment, self.clock.now())?;
-        note(&mut transaction)?;
+        transaction.note_opening()?;
+        transaction.commit().map(drop)
+    }
+
+    fn note_closing(&self) -> Result<(), CatalogError> {
+        let mut transaction = Transaction::begin(&self.environment, self.clock.now())?;
+        transaction.note_closing()?;
         transaction.commit().map(drop)
     }
 
