@@ -148,6 +148,7 @@ impl Catalog {
         audit.queues()?;
         audit.totals(self.totals()?);
         super::models::audit::audit(self.environment(), &mut audit.found)?;
+        super::orders::audit(self.environment(), &mut audit.found)?;
         Ok(Audit {
             inconsistencies: audit.found,
         })

@@ -4,11 +4,16 @@
 pub mod backup;
 mod end;
 pub mod evict;
+pub mod history;
 pub mod internal;
 mod job;
 mod order;
 mod owner;
-pub mod verify;
+pub mod refresh;
+pub mod retention;
+pub mod schedule;
+pub mod scrub;
+pub mod warm;
 
 pub use job::{Job, JobError};
 pub use order::{Order, Refused, Started};

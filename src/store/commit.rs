@@ -18,7 +18,7 @@ use artifact_cache_layers::digest::Sha256;
 
 use super::{backups::Backups, holds::Holds};
 use crate::{
-    artifact::file::File,
+    artifact::file::{File, Label},
     blob::{Blob, BlobStore, Partial, Recovery, upload::UploadRecord},
     catalog::{Addition, Catalog, CatalogError, Change, Written},
 };
@@ -181,14 +181,15 @@ impl Committer {
         &self,
         mut partial: Partial,
         verified: Verified,
-        file: File,
+        (file, label): (File, Label),
     ) -> Result<Committed, CommitError> {
         if (file.digest, file.size_bytes) != (verified.digest, verified.length) {
             return Err(CommitError::OtherBytes);
         }
         partial.describe_upload(UploadRecord::of(&file));
         let this = self.clone();
-        let commit = move || this.commit_change(partial, verified, Change::KeepFile(file));
+        let change = Change::KeepFile { file, label };
+        let commit = move || this.commit_change(partial, verified, change);
         let committed = tokio::task::spawn_blocking(commit).await;
         committed.map_err(|_| CommitError::Shutdown)?
     }

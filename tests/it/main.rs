@@ -55,5 +55,6 @@ mod tidy;
 mod tls;
 mod transfer;
 mod tunnel;
+mod ui;
 mod upstream;
 mod vary;

@@ -4,7 +4,7 @@
 use artifact_cache_layers::digest::Sha256;
 
 use super::*;
-use crate::artifact::file::{File, Owner, PointerName};
+use crate::artifact::file::{File, Label, Owner, PointerName};
 use crate::catalog::{
     Change, PinOf,
     environment::Tables,
@@ -24,12 +24,15 @@ fn catalog() -> (tempfile::TempDir, Catalog) {
     store(&catalog, URL, b"kept");
     let now = SystemTime::now();
     for change in [
-        Change::KeepFile(File {
-            digest: upload(),
-            size_bytes: 6,
-            content_type: "text/plain".into(),
-            created_at: now,
-        }),
+        Change::KeepFile {
+            file: File {
+                digest: upload(),
+                size_bytes: 6,
+                content_type: "text/plain".into(),
+                created_at: now,
+            },
+            label: Label::default(),
+        },
         Change::Point {
             name: pointer(),
             file: upload(),

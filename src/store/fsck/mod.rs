@@ -13,7 +13,7 @@ use super::{
     verify::{Pace, Verdict, verify_blob},
 };
 use crate::{
-    artifact::file::File,
+    artifact::file::{File, Label},
     blob::{Recovery, walk::Found},
     catalog::{Addition, BlobRecord, Catalog, CatalogError, Change, Inconsistency},
 };
@@ -97,7 +97,7 @@ impl Check<'_> {
             let uploads = batch
                 .iter()
                 .filter_map(|&(digest, size)| self.upload(&digest, size));
-            let changes: Vec<_> = uploads.map(Change::KeepFile).collect();
+            let changes: Vec<_> = uploads.map(recovered).collect();
             self.report.recovered += changes.len() as u64;
             self.store.catalog().write_all_blocking(changes)?;
         }
@@ -263,9 +263,8 @@ impl Check<'_> {
         });
         if let Some(upload) = upload.filter(|_| self.options.repair) {
             self.report.recovered += 1;
-            self.store
-                .catalog()
-                .write_blocking(Change::KeepFile(upload))?;
+            let change = recovered(upload);
+            self.store.catalog().write_blocking(change)?;
         } else if addition.is_none() && self.options.repair {
             self.store
                 .catalog()
@@ -313,4 +312,10 @@ pub(super) fn addition(record: &Recovery) -> Option<Addition> {
         final_url,
         response,
     })
+}
+
+/// What makes an uploaded file known again. Nobody knows its labels any more.
+fn recovered(file: File) -> Change {
+    let label = Label::default();
+    Change::KeepFile { file, label }
 }
