@@ -5,6 +5,8 @@
 mod answer;
 mod artifacts;
 pub mod backup;
+pub mod browser;
+pub mod bundle;
 pub mod cas;
 mod describe;
 mod error;
@@ -14,6 +16,7 @@ mod export;
 mod fake;
 pub mod files;
 mod health;
+pub mod history;
 mod index;
 pub mod jobs;
 mod json;
@@ -32,6 +35,7 @@ mod stats;
 mod template;
 mod timestamp;
 pub mod tokens;
+pub mod ui;
 mod written;
 
 use std::{

@@ -3,6 +3,7 @@
 pub mod canonical;
 pub mod check;
 pub mod event;
+pub mod figures;
 pub mod listing;
 pub mod misses;
 pub mod model;

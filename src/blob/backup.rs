@@ -58,6 +58,7 @@ impl Directory {
         let options = BlobOptions {
             descriptors: 1,
             memory_bytes: 0,
+            ..BlobOptions::default()
         };
         Ok(Self {
             blobs: BlobStore::open(&root.join("cache"), &root.join("tmp"), options)?,

@@ -9,6 +9,7 @@ pub mod leftovers;
 pub mod memory;
 pub mod partial;
 pub mod pointers;
+mod quarantine;
 pub mod read;
 mod readers;
 mod reading;
@@ -46,6 +47,8 @@ pub struct BlobOptions {
     pub descriptors: usize,
     /// Most bytes of small hot blobs kept in memory; 0 keeps none.
     pub memory_bytes: u64,
+    /// Blobs of at least so many bytes leave the page cache once they are stored; `None` leaves all to the kernel.
+    pub drop_behind: Option<u64>,
 }
 
 impl Default for BlobOptions {
@@ -53,6 +56,7 @@ impl Default for BlobOptions {
         Self {
             descriptors: 1024,
             memory_bytes: 64 << 20,
+            drop_behind: None,
         }
     }
 }
@@ -68,6 +72,7 @@ struct Shared {
     open: quick_cache::sync::Cache<Sha256, Arc<Blob>>,
     memory: Memory,
     journal: Mutex<()>,
+    drop_behind: Option<u64>,
     /// The unit that files grow in on disk, in bytes.
     block_bytes: u64,
 }
@@ -124,6 +129,7 @@ impl BlobStore {
             open: quick_cache::sync::Cache::new(options.descriptors.max(1)),
             memory: Memory::new(options.memory_bytes),
             journal: Mutex::new(()),
+            drop_behind: options.drop_behind,
         })))
     }
 
@@ -189,6 +195,11 @@ impl BlobStore {
             self.0.open.remove(digest);
         }
         Ok(Some(blob))
+    }
+
+    /// Whether a blob was opened lately.
+    pub fn is_at_hand(&self, digest: &Sha256) -> bool {
+        self.0.open.get(digest).is_some()
     }
 
     /// The bytes of a small hot blob, when they are in memory and its file is there. Blobs of at most

@@ -55,6 +55,7 @@ impl Writer {
     pub(super) fn prepare(&self) -> Result<(), CatalogError> {
         let mut transaction = Transaction::begin(&self.environment, self.clock.now())?;
         transaction.enqueue_older()?;
+        transaction.note_opening()?;
         transaction.order_older()?;
         let allocated = transaction.commit()?;
         self.allocated.store(allocated, Ordering::Release);
@@ -84,7 +85,7 @@ impl Writer {
                 let _ = ballast::take(&self.environment);
             }
         }
-        let mut last = Some(self.flush());
+        let mut last = Some(self.flush().and_then(|()| self.note_closing()));
         for answer in closing {
             let _ = answer.send(last.take().unwrap_or(Ok(())));
         }
@@ -180,6 +181,12 @@ impl Writer {
         // Whoever sees the number sees what was committed.
         self.commits.fetch_add(1, Ordering::Release);
         Ok(written)
+    }
+
+    fn note_closing(&self) -> Result<(), CatalogError> {
+        let mut transaction = Transaction::begin(&self.environment, self.clock.now())?;
+        transaction.note_closing()?;
+        transaction.commit().map(drop)
     }
 
     /// Writes buffered hits, or keeps them for the next time.

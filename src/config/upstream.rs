@@ -55,6 +55,12 @@ section! {
         pub requests_per_second: u32 = 0,
         /// Bytes per second from one origin, over all downloads. 0 for no limit.
         pub bytes_per_second: Size = Size(0),
+        /// Ranges of one artifact that are fetched at the same time, by `/fetch` and whatever else keeps artifacts, from
+        /// origins that take ranges and send a strong `ETag`. 1 fetches artifacts whole.
+        pub parallel_ranges: u32 = 1,
+        /// Bytes of such a range; so many times `parallel_ranges` may be in memory for each download. Artifacts
+        /// with less than four of them are fetched whole.
+        pub range_bytes: Size = Size(8 << 20),
         /// Vain attempts in a row to reach an origin that open its circuit.
         pub circuit_failures: u32 = 5,
         /// How long an open circuit refuses requests before it tries again.
@@ -86,6 +92,8 @@ impl Upstream {
             "upstream.circuit_failures",
             u128::from(self.circuit_failures),
         );
+        problems.positive("upstream.parallel_ranges", self.parallel_ranges.into());
+        problems.positive("upstream.range_bytes", self.range_bytes.0.into());
         self.check_ways(problems);
         if self.user_agent.trim().is_empty() || HeaderValue::from_str(&self.user_agent).is_err() {
             problems.add(

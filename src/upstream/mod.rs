@@ -225,6 +225,12 @@ impl Upstreams {
         self.0.load().circuits.open_at(Instant::now())
     }
 
+    /// Those origins as `host:port`, each with how long it is still left alone.
+    #[must_use]
+    pub fn resting(&self) -> Vec<(String, Duration)> {
+        self.0.load().circuits.resting(Instant::now())
+    }
+
     /// Whether origins may be asked, and what was wanted of them in vain.
     #[must_use]
     pub fn contact(&self) -> Contact {

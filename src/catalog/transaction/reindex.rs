@@ -30,6 +30,7 @@ impl Transaction<'_> {
         self.each_row(self.tables.files, Self::reindex_file)?;
         self.each_row(self.tables.blobs, Self::reindex_blob)?;
         self.reindex_registry()?;
+        self.reindex_rest()?;
         self.requeue()?;
         Ok(Written::default())
     }

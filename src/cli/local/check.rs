@@ -67,6 +67,12 @@ pub struct Consistency {
     pub orphaned_blobs: u64,
     /// Contradictions within the catalog.
     pub contradictions: u64,
+    /// Blobs that somebody could write to.
+    pub wrong_modes: u64,
+    /// Paths that were given out and lead elsewhere.
+    pub wrong_paths: u64,
+    /// Blobs that take more room than is counted.
+    pub miscounted: u64,
     /// Temporary files that nothing will resume.
     pub leftovers: u64,
     /// Files among the blobs that are none. They are left alone and are no inconsistency.
@@ -112,6 +118,9 @@ impl Consistency {
             },
             Finding::Unrecorded { .. } => &mut self.orphaned_blobs,
             Finding::Catalog(_) => &mut self.contradictions,
+            Finding::Mode(_) => &mut self.wrong_modes,
+            Finding::View(_) => &mut self.wrong_paths,
+            Finding::Room { .. } => &mut self.miscounted,
             Finding::Temporary(_) => &mut self.leftovers,
             Finding::Stray(_) => &mut self.foreign_files,
         }
@@ -123,6 +132,9 @@ impl Consistency {
             + self.wrong_digests
             + self.orphaned_blobs
             + self.contradictions
+            + self.wrong_modes
+            + self.wrong_paths
+            + self.miscounted
             + self.leftovers
     }
 
