@@ -46,6 +46,7 @@ use crate::{
     proxy::SwitchedOff,
     rescue::Rescuer,
     telemetry::request_id::RequestIds,
+    upstream::PassedLayer,
 };
 
 /// A service at a seam.
@@ -139,6 +140,7 @@ pub fn shared_cache(app: &App) -> Route {
         })) // reuse, validate or forward
         .layer(Rarely::layer()) // a hit ends above
         .layer(CollapseLayer::new(flights(app))) // one request to the origin per key
+        .layer(PassedLayer) // what is not kept is checked as well
         .layer(TeeLayer::new(app.store.clone())) // disk and SHA-256, commit after the last byte
         .service(upstream(app))
 }

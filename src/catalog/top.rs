@@ -31,18 +31,27 @@ impl Catalog {
 
 impl Transaction<'_> {
     /// Brings the order up to date with what these artifacts have come to.
-    pub(super) fn note_top(&mut self, counted: Vec<(u64, u64)>) -> Result<()> {
+    pub(super) fn note_top(
+        &mut self,
+        counted: Vec<(u64, u64)>,
+        is_counted: impl Fn(u64) -> bool,
+    ) -> Result<()> {
         let known: Option<Top> = self.tables.meta.record(&self.txn, KEY, codec::decode)?;
         let before = known.unwrap_or_default();
         let mut top = counted;
-        for (id, count) in &before {
+        for (id, count) in before.iter().filter(|(id, _)| !is_counted(*id)) {
             let is_there = self.tables.artifacts.get(&self.txn, &id.to_be_bytes())?;
-            if is_there.is_some() && !top.iter().any(|(counted, _)| counted == id) {
+            if is_there.is_some() {
                 top.push((*id, *count));
             }
         }
-        top.sort_unstable_by(|(a, most), (b, count)| count.cmp(most).then(a.cmp(b)));
-        top.truncate(KEPT);
+        let most_first =
+            |(a, most): &(u64, u64), (b, count): &(u64, u64)| count.cmp(most).then(a.cmp(b));
+        if top.len() > KEPT {
+            top.select_nth_unstable_by(KEPT, most_first);
+            top.truncate(KEPT);
+        }
+        top.sort_unstable_by(most_first);
         if top == before {
             return Ok(());
         }

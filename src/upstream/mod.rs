@@ -19,6 +19,7 @@ mod link;
 mod names;
 mod observe;
 mod parent;
+mod passed;
 mod redirect;
 mod retry;
 mod roots;
@@ -52,6 +53,7 @@ pub use self::{
     guard::Guard,
     link::Link,
     observe::Observe,
+    passed::PassedLayer,
     redirect::BadRedirect,
     roots::{InvalidRoots, Roots},
 };

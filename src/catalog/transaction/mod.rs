@@ -117,7 +117,7 @@ impl<'e> Transaction<'e> {
             self.counters.accesses = self.counters.accesses.saturating_add(tally.count);
             counted.push((*id, record.access_count));
         }
-        self.note_top(counted)
+        self.note_top(counted, |id| hits.contains_key(&id))
     }
 
     /// Makes everything durable and visible at once; what all blobs take on disk then. A transaction

@@ -191,32 +191,26 @@ fn an_archive_that_is_made_by_hand_is_good_when_it_is_right() {
     assert_eq!(hit.value("content-length"), Some("6"));
 }
 
+/// Such an archive is refused, and nothing of it is there.
+#[track_caller]
+fn refuse(cache: &Cache, change: &dyn Fn(&mut Forged)) {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("forged.tar");
+    let mut forged = Forged::good();
+    change(&mut forged);
+    forged.write(&path);
+    let refused = import(cache, &path);
+    assert_eq!(refused.code, 1, "{} {}", refused.json, refused.error);
+    assert!(refused.error.contains("archive"), "{}", refused.error);
+    assert_eq!(cache.stats()["total_items"], 0);
+    let left = fs::read_dir(cache.data().join("tmp")).unwrap().count();
+    assert_eq!(left, 0);
+}
+
 #[test]
 fn an_archive_that_lies_is_refused_and_nothing_of_it_is_there() {
-    let directory = TempDir::new().unwrap();
     let cache = Cache::start();
-    let mut number = 0;
-    let mut refuse = |change: &dyn Fn(&mut Forged)| {
-        number += 1;
-        let path = directory.path().join(format!("{number}.tar"));
-        let mut forged = Forged::good();
-        change(&mut forged);
-        forged.write(&path);
-        let refused = import(&cache, &path);
-        assert_eq!(
-            refused.code, 1,
-            "{number}: {} {}",
-            refused.json, refused.error
-        );
-        assert!(
-            refused.error.contains("archive"),
-            "{number}: {}",
-            refused.error
-        );
-        assert_eq!(cache.stats()["total_items"], 0, "{number}");
-        let left = fs::read_dir(cache.data().join("tmp")).unwrap().count();
-        assert_eq!(left, 0, "{number}");
-    };
+    let refuse = |change: &dyn Fn(&mut Forged)| refuse(&cache, change);
     refuse(&|forged| forged.bytes = b"f0rged".to_vec());
     refuse(&|forged| forged.name = "../escape".into());
     refuse(&|forged| forged.name = "/tmp/escape".into());

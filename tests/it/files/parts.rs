@@ -214,23 +214,17 @@ fn an_upload_that_is_given_up_or_too_old_leaves_nothing() {
     assert_eq!(stored(&cache), 0);
 }
 
-#[test]
-fn a_part_that_does_not_fit_changes_nothing() {
-    let cache = Cache::start();
-    let path = begun(&cache, &[("Upload-Length", "10")]);
-    assert_eq!(
-        cache.exchange(&patch(&path, 0, false, b"01234")).status(),
-        204
-    );
+/// Parts that do not fit an upload of 10 bytes of which 5 are there, and what each is answered with.
+fn misfits(path: &str) -> Vec<(Request, u16, &'static str)> {
     let other = |name: &str, value: &str| {
-        patch(&path, 5, true, b"56789")
+        patch(path, 5, true, b"56789")
             .without(name)
             .field(name, value)
     };
-    for (request, status, code) in [
-        (patch(&path, 0, false, b"01234"), 409, "CONFLICT"),
-        (patch(&path, 6, true, b"6789"), 409, "CONFLICT"),
-        (patch(&path, 5, true, b"56789a"), 413, "PAYLOAD_TOO_LARGE"),
+    vec![
+        (patch(path, 0, false, b"01234"), 409, "CONFLICT"),
+        (patch(path, 6, true, b"6789"), 409, "CONFLICT"),
+        (patch(path, 5, true, b"56789a"), 413, "PAYLOAD_TOO_LARGE"),
         (other("Content-Type", "text/plain"), 400, "INVALID_INPUT"),
         (other("Upload-Offset", "-1"), 400, "INVALID_INPUT"),
         (other("Upload-Offset", "5.0"), 400, "INVALID_INPUT"),
@@ -244,7 +238,7 @@ fn a_part_that_does_not_fit_changes_nothing() {
             "INVALID_INPUT",
         ),
         (
-            patch(&path, 5, true, b"56789").without("Upload-Complete"),
+            patch(path, 5, true, b"56789").without("Upload-Complete"),
             400,
             "INVALID_INPUT",
         ),
@@ -254,12 +248,23 @@ fn a_part_that_does_not_fit_changes_nothing() {
             "NOT_FOUND",
         ),
         (
-            Request::new("POST", &path).body("x"),
+            Request::new("POST", path).body("x"),
             405,
             "METHOD_NOT_ALLOWED",
         ),
-        (patch(&path, 5, true, b"567"), 400, "INVALID_INPUT"),
-    ] {
+        (patch(path, 5, true, b"567"), 400, "INVALID_INPUT"),
+    ]
+}
+
+#[test]
+fn a_part_that_does_not_fit_changes_nothing() {
+    let cache = Cache::start();
+    let path = begun(&cache, &[("Upload-Length", "10")]);
+    assert_eq!(
+        cache.exchange(&patch(&path, 0, false, b"01234")).status(),
+        204
+    );
+    for (request, status, code) in misfits(&path) {
         assert_code(&cache.exchange(&request), status, code);
     }
     // Three bytes of the short last part had arrived.

@@ -56,8 +56,8 @@ fn a_file_goes_when_its_time_is_over_but_not_what_a_pointer_holds() {
     let kept = upload(&cache, &Content::literal("without a tag"));
     // Before the file is there, so that no look comes in between.
     let pointed = Content::literal("pointed to").sha256().to_string();
-    let pointer = json!({"storage": "data-bank", "file_id": pointed});
-    let point = Request::new("PUT", "/runs/r/artifact?force=1").body(pointer.to_string());
+    let document = json!({"storage": "data-bank", "file_id": pointed});
+    let point = Request::new("PUT", "/runs/r/artifact?force=1").body(document.to_string());
     assert_eq!(cache.exchange(&point).status(), 200);
     assert_eq!(tagged(&cache, "pointed to", "nightly", ""), pointed);
     let other = tagged(&cache, "another tag", "release", "");

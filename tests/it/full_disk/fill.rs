@@ -36,7 +36,7 @@ fn ask(cache: &Cache, origin: &Origin, client: u64) {
             [3000, 70_000, 400_000, 2 * MIB, 14 * MIB][usize::try_from(number % 5).unwrap()];
         let content = Content::seeded(seed, length);
         let reply = Reply::ok(content.clone());
-        let reply = if seed % 2 == 0 {
+        let reply = if seed.is_multiple_of(2) {
             reply
         } else {
             reply.chunked(Chunks::Good)

@@ -265,3 +265,38 @@ fn the_configuration_names_the_origin_of_each_value_and_no_secret() {
         assert!(!page.contains("hidden-key"), "{page}");
     }
 }
+
+#[test]
+fn the_most_used_come_first_outlive_a_restart_and_make_room_when_they_go() {
+    let (origin, mut cache) = (Origin::start(), Cache::start());
+    for n in 0..12_u64 {
+        let path = format!("/used-{n:02}");
+        origin.route(&path, Reply::ok(Content::literal(&path)));
+        for _ in 0..=n {
+            cache.fetch(&origin.url(&path));
+        }
+    }
+    // Hits are written when statistics are asked for.
+    cache.stats();
+    let top = |cache: &Cache| -> Vec<String> {
+        let page = cache.get("/ui/").text();
+        let (_, table) = page.split_once("Most used artifacts").unwrap();
+        let names = table.split("\">used-").skip(1);
+        names.map(|rest| rest[..2].to_owned()).collect()
+    };
+    assert_eq!(
+        top(&cache),
+        ["11", "10", "09", "08", "07", "06", "05", "04"]
+    );
+    cache.restart();
+    assert_eq!(top(&cache)[0], "11");
+    let purged = cache.exchange(
+        &Request::new("POST", "/api/v1/purge")
+            .body(format!("{{\"urls\":[\"{}\"]}}", origin.url("/used-11"))),
+    );
+    assert_eq!(purged.status(), 200, "{}", purged.text());
+    assert_eq!(
+        top(&cache),
+        ["10", "09", "08", "07", "06", "05", "04", "03"]
+    );
+}
