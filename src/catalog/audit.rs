@@ -73,6 +73,13 @@ pub enum Inconsistency {
         /// The entry's key.
         key: Vec<u8>,
     },
+    /// Two models of one name and version.
+    SameName {
+        /// The number of one.
+        one: u64,
+        /// The number of the other.
+        other: u64,
+    },
     /// The sums are not the sums.
     WrongTotals {
         /// As recorded.

@@ -7,6 +7,7 @@ mod list;
 mod record;
 #[cfg(test)]
 mod tests;
+pub(super) mod texts;
 
 use std::collections::BTreeMap;
 

@@ -11,7 +11,7 @@ use crate::{
         },
         moment::Moment,
     },
-    catalog::models::{NUMBERS_KEY, Numbers, counts_of, keys},
+    catalog::models::{NUMBERS_KEY, Numbers, counts_of, keys, texts},
 };
 
 impl Transaction<'_> {
@@ -123,7 +123,27 @@ impl Transaction<'_> {
         self.derive(Some(model), None)
     }
 
-    /// Orders, names and counts from one state of a model to another.
+    /// Writes the block of texts that has the model, unless its texts stay.
+    fn put_texts(&mut self, before: Option<&Model>, after: Option<&Model>) -> Result<()> {
+        let said = |model: &Model| {
+            let (name, version) = (model.name.clone(), model.version.clone());
+            (name, version, model.description.clone())
+        };
+        let Some(id) = after.or(before).map(|model| model.id) else {
+            return Ok(());
+        };
+        if before.map(said) == after.map(said) {
+            return Ok(());
+        }
+        let (key, blocks) = (texts::block_of(id), self.tables.model_texts);
+        let block = blocks.get(&self.txn, &key)?;
+        match blocks.sound(texts::with(block, id, after))? {
+            Some(block) => blocks.put(&mut self.txn, &key, &block),
+            None => blocks.delete(&mut self.txn, &key).map(drop),
+        }
+    }
+
+    /// Orders, texts, names and counts from one state of a model to another.
     pub(super) fn derive(&mut self, before: Option<&Model>, after: Option<&Model>) -> Result<()> {
         let (orders, names) = (self.tables.model_orders, self.tables.model_names);
         let old = before.map(keys::orders).unwrap_or_default();
@@ -134,6 +154,7 @@ impl Transaction<'_> {
         for key in new.iter().filter(|key| old.binary_search(key).is_err()) {
             orders.put(&mut self.txn, key, &[])?;
         }
+        self.put_texts(before, after)?;
         if let Some(model) = before {
             for key in keys::names(model) {
                 names.delete(&mut self.txn, &key)?;
