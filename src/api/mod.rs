@@ -55,7 +55,7 @@ use crate::{
 pub use error::ApiError;
 pub use explain::{Explanation, StoredVariant};
 pub use health::{Health, NotReady};
-pub use models::{After, Registry};
+pub use models::{After, Registry, Telling};
 pub use routes::is_local;
 
 use internal::Internal;

@@ -95,7 +95,7 @@ impl App {
             .observed_by(observers);
         let store = open_store(&config, &clock, &rules, &metrics, &tasks)?;
         let gate = gate(&config, &store, &clock)?;
-        let after = webhooks::after(&config, addresses, &clock, &metrics, &tasks, &stop)?;
+        let after = webhooks::after(&config, addresses, store.catalog(), &metrics, &tasks, &stop)?;
         Ok(Self {
             config: Arc::new(ArcSwap::from_pointee(config)),
             rules,

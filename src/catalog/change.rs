@@ -11,6 +11,7 @@ use crate::artifact::{
     file::{File, PointerName},
     model::{
         Model, Refusal,
+        notice::Announce,
         plan::{Order, Plan},
     },
 };
@@ -135,8 +136,21 @@ pub enum Change {
     Reindex,
     /// A change of the registry of models. That it is refused is an answer, not an error.
     Registry(Box<Order>),
+    /// The same with messages about what it moves, written with it.
+    Announced(Box<Order>, Announce),
+    /// A receiver has a message, or will never get it.
+    Delivered {
+        /// The message.
+        number: u64,
+        /// The receiver.
+        to: String,
+    },
+    /// All receivers of messages there are: nothing waits for another one.
+    Receivers(Vec<String>),
     /// A model of another registry with its events; refused when its number or name is taken.
     ImportModel(Box<Model>, Vec<Event>),
+    /// Everything of an import, as [`Catalog::plan_import`](super::Catalog::plan_import) made it.
+    Import(Box<super::Import>),
 }
 
 impl Change {
@@ -154,7 +168,9 @@ impl Change {
                 | Self::Point { .. }
                 | Self::Reindex
                 | Self::Registry(_)
+                | Self::Announced(..)
                 | Self::ImportModel(..)
+                | Self::Import(_)
                 | Self::PutToken(_)
                 | Self::UseTokens { .. }
                 | Self::Pin { .. }
@@ -197,6 +213,8 @@ pub struct Written {
     pub file: Option<FileChange>,
     /// What became of a change of the registry.
     pub model: Option<Result<Plan, Refusal>>,
+    /// How many messages were written, and how many older ones were dropped for them.
+    pub announced: (u64, u64),
     /// What was evicted.
     pub evicted: Vec<super::Evicted>,
 }

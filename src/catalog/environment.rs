@@ -77,6 +77,8 @@ tables! {
     model_texts,
     /// Model id and event id → event.
     model_events,
+    /// Number → a message about a model, and who has not got it yet.
+    outbox,
     /// Digest → uploaded file.
     files,
     /// Run or tokenizer → the file it points to.

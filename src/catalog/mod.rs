@@ -18,6 +18,7 @@ mod hits;
 mod list;
 mod models;
 pub mod operator;
+mod outbox;
 mod pins;
 pub mod policy;
 mod ranks;
@@ -55,7 +56,7 @@ pub use self::{
     evictions::{Evicted, Eviction, MAX_EVICTIONS},
     files::FileChange,
     list::{MAX_LISTED, Page},
-    models::{ModelFilter, ModelSort, ModelStats},
+    models::{Import, ImportReport, Incoming, ModelFilter, ModelSort, ModelStats},
     pins::{Keeper, Pin, PinOf},
     set::{BlobRecord, Holder, MAX_VARIANTS, MAX_VERSIONS, ResponseSet, Stored},
     tokens::{MAX_TOKENS, TokenRecord},

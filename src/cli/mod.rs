@@ -200,6 +200,7 @@ impl Cli {
             Some(Verb::Env(env)) => env.run(settings, out),
             Some(Verb::Run(run)) => run.run(settings),
             Some(Verb::Setup(setup)) => setup.run(settings, out),
+            Some(Verb::Model(model)) if model.takes_settings() => model.import(settings, out),
             Some(Verb::Model(model)) => wait(model.run(out)),
             Some(Verb::Config(config)) => config.run(settings, out),
             Some(Verb::Ca(ca)) => ca.run(settings, out),
@@ -222,7 +223,7 @@ impl Verb {
                 | Self::Setup(_)
                 | Self::Config(_)
                 | Self::Ca(_)
-        )
+        ) || matches!(self, Self::Model(verb) if verb.takes_settings())
     }
 
     const fn is_json(&self) -> bool {

@@ -11,6 +11,7 @@ use crate::{
     catalog::{
         Inconsistency, codec,
         environment::{Environment, Tables},
+        outbox::Outgoing,
         table::Table,
         transaction::{event_at, model_at},
     },
@@ -45,6 +46,9 @@ pub(in crate::catalog) fn audit(
     audit.each(tables.model_counts, Audit::count)?;
     audit.each(tables.model_texts, Audit::texts)?;
     audit.each(tables.model_events, Audit::event)?;
+    audit.each(tables.outbox, |_, _, value| {
+        codec::decode::<Outgoing>(value).is_ok()
+    })?;
     audit.rest();
     Ok(())
 }

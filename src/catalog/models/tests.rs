@@ -3,7 +3,7 @@
 use crate::{
     artifact::{
         event::{Event, EventKind},
-        model::{MadeOf, Model, Stage},
+        model::{MadeOf, Model, Stage, notice::Announcement},
         moment::Moment,
     },
     catalog::{
@@ -285,6 +285,25 @@ fn of_two_models_of_one_name_and_version_both_stay_and_can_be_told_apart() {
 }
 
 #[test]
+fn a_message_that_cannot_be_read_is_dropped_and_stops_no_other() {
+    let (_directory, catalog) = sound();
+    let outbox = |tables: &Tables| tables.outbox;
+    let announcement = Announcement {
+        id: "m1-1-promoted".into(),
+        event: "model.promoted".into(),
+        body: "{}".into(),
+    };
+    let good = codec::encode(&(vec!["ci"], &announcement)).expect("encoded");
+    tamper(&catalog, outbox, &7_u64.to_be_bytes(), Some(b"nonsense"));
+    tamper(&catalog, outbox, &8_u64.to_be_bytes(), Some(&good));
+    let next = catalog.next_announcement("ci", 0).expect("read");
+    assert_eq!(next, Some((8, announcement)));
+    assert_eq!(catalog.next_announcement("other", 0).expect("read"), None);
+    assert_mended(&catalog, &[wrong("outbox", &7_u64.to_be_bytes())]);
+    assert_eq!(catalog.announcements_waiting().expect("read"), 1);
+}
+
+#[test]
 fn a_catalog_of_the_first_format_gets_its_texts() {
     let (directory, catalog) = sound();
     tamper(
@@ -323,7 +342,7 @@ fn by_looking(models: &[Model], filter: &ModelFilter) -> Vec<u64> {
         let mut texts = texts.into_iter().flatten();
         texts.any(|one| one.to_ascii_lowercase().contains(&text))
             && filter.stage.is_none_or(|stage| stage == model.stage)
-            && filter.run_id.is_none() | (filter.run_id == model.made_of.run_id)
+            && (filter.run_id.is_none() || filter.run_id == model.made_of.run_id)
     };
     let mut found: Vec<_> = models.iter().filter(has).collect();
     found.sort_by_key(|model| (filter.sort.value(model), model.id));
@@ -352,7 +371,7 @@ fn many() -> Vec<Model> {
         },
         ..model(
             id,
-            [Stage::Staging, Stage::Archived][usize::from(id % 5 == 0)],
+            [Stage::Staging, Stage::Archived][usize::from(id.is_multiple_of(5))],
         )
     };
     (1..=3000).map(one).collect()

@@ -3,6 +3,7 @@
 
 mod evict;
 mod files;
+mod outbox;
 mod rank;
 mod registry;
 mod reindex;
@@ -90,7 +91,11 @@ impl<'e> Transaction<'e> {
             Change::Unpin(of) => self.unpin(of),
             Change::Reindex => self.reindex(),
             Change::Registry(order) => self.registry(order),
+            Change::Announced(order, announce) => self.announced(order, announce),
+            Change::Delivered { number, to } => self.delivered(*number, to),
+            Change::Receivers(all) => self.receivers(all),
             Change::ImportModel(model, events) => self.import_model(model, events),
+            Change::Import(import) => self.import(import),
         }
     }
 

@@ -11,7 +11,10 @@ use crate::{
         },
         moment::Moment,
     },
-    catalog::models::{NUMBERS_KEY, Numbers, counts_of, keys, texts},
+    catalog::{
+        Import,
+        models::{NUMBERS_KEY, Numbers, counts_of, keys, texts},
+    },
 };
 
 impl Transaction<'_> {
@@ -50,6 +53,31 @@ impl Transaction<'_> {
             demoted: None,
             events,
         })))
+    }
+
+    /// Writes all of an import, or nothing.
+    pub(super) fn import(&mut self, import: &Import) -> Result<Written> {
+        for (model, _) in &import.models {
+            let name = keys::named(&model.name, &model.version);
+            let is_taken = self.tables.model(&self.txn, model.id)?.is_some();
+            if is_taken || self.tables.model_id(&self.txn, &name)?.is_some() {
+                let (name, version) = (model.name.clone(), model.version.clone());
+                return Ok(answer(Err(Refusal::Exists { name, version })));
+            }
+        }
+        let mut numbers = self.tables.registry_numbers(&self.txn)?;
+        for (model, _) in &import.models {
+            self.put_model(None, model)?;
+            numbers.model = numbers.model.max(model.id);
+        }
+        let of_models = import.models.iter().flat_map(|(_, events)| events);
+        for event in of_models.chain(&import.events) {
+            numbers.event = numbers.event.max(event.id);
+            numbers.model = numbers.model.max(event.model_id);
+            self.put_event(event)?;
+        }
+        self.put_numbers(numbers)?;
+        Ok(Written::default())
     }
 
     fn situation(&self, order: &Order) -> Result<Situation> {

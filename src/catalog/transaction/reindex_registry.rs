@@ -65,6 +65,7 @@ impl Transaction<'_> {
             let models = own.tables.models;
             own.index(&mut known, models.sound(codec::decode(value))?)
         })?;
+        self.reindex_outbox()?;
         self.put_numbers(known.numbers)
     }
 
