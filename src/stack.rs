@@ -13,6 +13,7 @@ use artifact_cache_layers::{
     extensions::{Looked, Mode, Target},
     hop::HopLayer,
     limit::LimitLayer,
+    ranges::{RangesLayer, Terms},
     recall::RecallLayer,
     record::RecordLayer,
     rescue::RescueLayer,
@@ -33,8 +34,8 @@ use self::rarely::Rarely;
 use crate::{
     access::AccessLayer,
     api::{
-        Api, cas::CasLayer, files::FilesLayer, internal::Internal, manage::Manage, part::PartLayer,
-        resolve::ResolveLayer, tokens::Tokens,
+        Api, backup::Backup, cas::CasLayer, files::FilesLayer, internal::Internal, jobs::JobRoutes,
+        manage::Manage, part::PartLayer, resolve::ResolveLayer, tokens::Tokens,
     },
     app::{App, requests::Requests},
     config::server::Profile,
@@ -146,8 +147,22 @@ fn mirrored(app: &App, cache: &Route) -> Route {
 fn upstream(app: &App) -> Upstream {
     ServiceBuilder::new()
         .layer(BoxCloneSyncService::layer())
+        .layer(RangesLayer::new(in_ranges(app), |request| {
+            let target = request.extensions().get::<Target>();
+            target.is_some_and(|target| target.mode.is_archive())
+        })) // a large artifact may be fetched in several pieces at a time
         .layer(HopLayer::new(app.pseudonym())) // hop-by-hop fields off, Via on
         .service(app.upstreams.clone())
+}
+
+fn in_ranges(app: &App) -> Terms {
+    let settings = &app.config().upstream;
+    let (at_once, range_bytes) = (settings.parallel_ranges, settings.range_bytes.0);
+    Terms {
+        at_once: usize::try_from(at_once).unwrap_or(usize::MAX),
+        range_bytes,
+        least_bytes: range_bytes.saturating_mul(4),
+    }
 }
 
 /// Counts, logs and rescues for a service that stands alone, such as the metrics listener's.
@@ -172,10 +187,17 @@ fn local_api(app: &App, cache: &Route) -> Route {
             config.clone(),
             cache.clone(),
         ))
-        .layer(FilesLayer::new(store, config))
-        .service(Manage::before(
+        .layer(FilesLayer::new(store, config.clone()))
+        .service(Backup::before(
             app.store.clone(),
-            Tokens::before(app.gate.clone(), Api::new(app.clone()).with_cache(cache)),
+            app.gate.clone(),
+            Manage::new(app.store.clone(), app.upstreams.contact().misses(), config).before(
+                JobRoutes::before(
+                    app.jobs.clone(),
+                    app.store.clone(),
+                    Tokens::before(app.gate.clone(), Api::new(app.clone()).with_cache(cache)),
+                ),
+            ),
         ))
 }
 

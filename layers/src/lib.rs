@@ -16,6 +16,7 @@
 //!     │  cache     reuses, validates or forwards (RFC 9111)              │
 //!     │  collapse  lets one request fetch what many ask for              │
 //!     │  tee       stores while it streams, and knows the digest         │
+//!     │  ranges    asks for a large body in several pieces at a time
 //!     │  hop       ends hop-by-hop fields, signs with Via                │
 //!     ▼  sigv4     signs requests to S3, at the very last                │
 //!                          the origin's client
@@ -103,6 +104,8 @@ pub mod hop;
 pub mod limit;
 #[cfg(all(feature = "cache", feature = "tee"))]
 pub mod memory;
+#[cfg(feature = "ranges")]
+pub mod ranges;
 #[cfg(feature = "recall")]
 pub mod recall;
 #[cfg(feature = "record")]

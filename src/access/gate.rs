@@ -82,6 +82,23 @@ impl Gate {
         self.0.limits.count(&rules, request.extensions())
     }
 
+    /// Who sends a request to a route that asks for a token also where no rule does; it must have the scope.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`] or [`Error::Forbidden`].
+    pub fn demand(&self, request: &mut Request<Body>, scope: Scope) -> Result<Caller, Error> {
+        let known = request.extensions().get::<Caller>().cloned();
+        let caller = if let Some(caller) = known.filter(|caller| caller.token().is_some()) {
+            caller
+        } else {
+            let carried = credentials::of_own_route(request.headers_mut());
+            let caller = self.caller(carried, &Auth::default());
+            caller.map_err(|reason| Error::Unauthorized { reason })?
+        };
+        Demand::Scope(scope).met_by(&caller, request)?;
+        Ok(caller)
+    }
+
     fn admit(&self, rules: &Auth, request: &mut Request<Body>) -> Result<(), Error> {
         if !rules.admits(request) {
             return Err(Error::Forbidden {

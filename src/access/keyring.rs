@@ -1,27 +1,24 @@
 //! [`Keyring`]: every token in memory, kept in step with the catalog. Requests are judged by this copy,
 //! so that none waits for a read or a write; when a token was used last is written now and then.
 
+mod entry;
+mod wanted;
+
 use std::{
     collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    sync::{Arc, atomic::Ordering},
+    time::SystemTime,
 };
 
 use arc_swap::ArcSwap;
 
-use super::{
-    Caller, InvalidReach, Minted, NoRandomness, Reach, Scopes, TokenId, UnknownScope,
-    token::Presented,
+pub use self::wanted::{NotKept, Wanted};
+use self::{
+    entry::{Entry, time},
+    wanted::expiry,
 };
+use super::{Caller, Minted, Reach, Scopes, TokenId, token::Presented};
 use crate::catalog::{Catalog, CatalogError, Change, MAX_TOKENS, TokenRecord};
-
-/// The longest name of a token, in characters.
-const LONGEST_NAME: usize = 200;
-/// Most hosts and prefixes of one token.
-const MOST_TARGETS: usize = 100;
 
 /// All tokens.
 pub struct Keyring {
@@ -30,60 +27,6 @@ pub struct Keyring {
 }
 
 type Entries = HashMap<TokenId, Arc<Entry>>;
-
-struct Entry {
-    /// Nothing for the operator's own, which lives as long as the process.
-    record: Option<TokenRecord>,
-    digest: [u8; 32],
-    expires_at: Option<SystemTime>,
-    caller: Caller,
-    /// When it was accepted last, in seconds since 1970; 0 for never.
-    used: AtomicU64,
-    /// The same as far as it is written.
-    written: AtomicU64,
-}
-
-/// A token that somebody wants to have.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wanted {
-    /// What it is for.
-    pub name: String,
-    /// What it is to allow.
-    pub scopes: Vec<String>,
-    /// What it is to be limited to; empty for no limit.
-    pub targets: Vec<String>,
-    /// How long it is to last; for ever when absent.
-    pub expires_in: Option<Duration>,
-}
-
-/// Why a token was not made or not removed.
-#[derive(Debug, thiserror::Error)]
-pub enum NotKept {
-    /// It names a scope that there is not.
-    #[error(transparent)]
-    Scope(#[from] UnknownScope),
-    /// It is to be limited to something that is neither host nor URL.
-    #[error(transparent)]
-    Reach(#[from] InvalidReach),
-    /// It would allow nothing.
-    #[error("a token needs at least one scope")]
-    NoScope,
-    /// A name or a list is too long.
-    #[error("{0}")]
-    TooLong(&'static str),
-    /// It would expire before anybody could use it, or later than time is counted.
-    #[error("a token must last between one second and a thousand years")]
-    Expiry,
-    /// There are as many as there may be.
-    #[error("there are {MAX_TOKENS} tokens, which is the most; revoke some first")]
-    TooMany,
-    /// The machine gives no randomness.
-    #[error(transparent)]
-    Random(#[from] NoRandomness),
-    /// The catalog failed.
-    #[error("the catalog could not be written")]
-    Catalog(#[from] CatalogError),
-}
 
 /// Why a token was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +56,14 @@ impl Keyring {
         let caller = Caller::new(Some(token.id), Scopes::ALL, Reach::default());
         let entry = Entry::new(None, token.digest, None, caller);
         self.insert(token.id, entry);
+    }
+
+    /// Whether a caller is the operator of this machine.
+    #[must_use]
+    pub fn is_operator(&self, caller: &Caller) -> bool {
+        let entries = self.entries.load();
+        let entry = caller.token().and_then(|token| entries.get(&token));
+        entry.is_some_and(|entry| entry.record.is_none())
     }
 
     /// Whose token it is.
@@ -232,90 +183,4 @@ impl Keyring {
             entries
         });
     }
-}
-
-impl Wanted {
-    fn checked(&self) -> Result<(Scopes, Reach), NotKept> {
-        if self.name.chars().count() > LONGEST_NAME {
-            return Err(NotKept::TooLong(
-                "the name of a token has at most 200 characters",
-            ));
-        }
-        if self.targets.len() > MOST_TARGETS {
-            return Err(NotKept::TooLong("a token has at most 100 targets"));
-        }
-        if self.scopes.is_empty() {
-            return Err(NotKept::NoScope);
-        }
-        let scopes = Scopes::named(self.scopes.iter().map(String::as_str))?;
-        let reach = Reach::new(self.targets.iter().map(String::as_str))?;
-        Ok((scopes, reach))
-    }
-}
-
-impl Entry {
-    fn accept(&self, now: SystemTime) -> Result<Caller, Refused> {
-        if self.expires_at.is_some_and(|end| end <= now) {
-            return Err(Refused::Expired);
-        }
-        // The number stands alone: no other memory depends on its order.
-        self.used.fetch_max(seconds(now), Ordering::Relaxed);
-        Ok(self.caller.clone())
-    }
-
-    fn new(
-        record: Option<TokenRecord>,
-        digest: [u8; 32],
-        expires_at: Option<SystemTime>,
-        caller: Caller,
-    ) -> Self {
-        let last = record.as_ref().and_then(|record| record.last_used_at);
-        let last = last.map_or(0, seconds);
-        Self {
-            record,
-            digest,
-            expires_at,
-            caller,
-            used: AtomicU64::new(last),
-            written: AtomicU64::new(last),
-        }
-    }
-
-    /// The entry of a record; none for one that this program does not understand.
-    fn of(record: TokenRecord) -> Option<(TokenId, Self)> {
-        let id: TokenId = record.id.parse().ok()?;
-        // A scope of a newer program allows nothing here; the others stay what they are.
-        let known = |name: &String| name.parse::<Scopes>().is_ok();
-        let names = record.scopes.iter().filter(|name| known(name));
-        let scopes = Scopes::named(names.map(String::as_str)).ok()?;
-        let reach = Reach::new(record.targets.iter().map(String::as_str)).ok()?;
-        let caller = Caller::new(Some(id), scopes, reach);
-        let (digest, expires_at) = (record.digest, record.expires_at);
-        Some((id, Self::new(Some(record), digest, expires_at, caller)))
-    }
-
-    /// The record with the latest use.
-    fn now(&self) -> Option<TokenRecord> {
-        let used = self.used.load(Ordering::Relaxed);
-        self.record.clone().map(|record| TokenRecord {
-            last_used_at: (used > 0).then(|| time(used)),
-            ..record
-        })
-    }
-}
-
-fn expiry(now: SystemTime, span: Duration) -> Result<SystemTime, NotKept> {
-    const LONGEST: Duration = Duration::from_hours(1000 * 366 * 24);
-    let fits = span >= Duration::from_secs(1) && span <= LONGEST;
-    let end = now.checked_add(span).filter(|_| fits);
-    end.ok_or(NotKept::Expiry)
-}
-
-fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
-}
-
-fn time(seconds: u64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(seconds)
 }

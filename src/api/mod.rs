@@ -4,6 +4,7 @@
 
 mod answer;
 mod artifacts;
+pub mod backup;
 pub mod cas;
 mod describe;
 mod error;
@@ -14,7 +15,7 @@ mod fake;
 pub mod files;
 mod health;
 mod index;
-pub mod internal;
+pub mod jobs;
 mod json;
 pub mod manage;
 pub mod models;
@@ -31,6 +32,7 @@ mod stats;
 mod template;
 mod timestamp;
 pub mod tokens;
+mod written;
 
 use std::{
     future::Future,
@@ -52,6 +54,7 @@ use crate::{
     config::server::Profile,
 };
 
+pub use crate::jobs::internal;
 pub use error::ApiError;
 pub use explain::{Explanation, StoredVariant};
 pub use health::{Health, NotReady};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::App;
-use crate::{api::resolve, jobs::evict};
+use crate::{api::resolve, config::upstream::Mode, jobs::evict, telemetry::label::UpstreamMode};
 
 /// Time between two rounds.
 const ROUND: Duration = Duration::from_secs(5);
@@ -14,8 +14,11 @@ const GRACE: Duration = Duration::from_mins(1);
 
 impl App {
     /// Runs the jobs until the cache stops.
-    pub(super) async fn jobs(self) {
+    pub(super) async fn work(self) {
         let (store, metrics) = (self.store.clone(), self.metrics.clone());
+        if let Err(error) = self.jobs.recover().await {
+            tracing::warn!(%error, "cannot tell which jobs were interrupted");
+        }
         let evicting = evict::run(store, metrics, self.stop.clone());
         tokio::join!(evicting, self.rounds());
     }
@@ -34,6 +37,9 @@ impl App {
                     error = &error as &dyn std::error::Error,
                     "cannot write when tokens were used"
                 );
+            }
+            if let Err(error) = self.jobs.flush().await {
+                tracing::warn!(%error, "cannot write how far jobs have come");
             }
             if let Err(error) = self.store.committer().reap(GRACE).await {
                 tracing::warn!(
@@ -65,6 +71,15 @@ impl App {
         self.metrics.max_bytes.set(self.store.room().cap());
         self.metrics.catalog_commits.reach(catalog.commits());
         self.metrics.partial_files.set(self.store.partial_files());
+        for (mode, label) in [
+            (Mode::Online, UpstreamMode::Online),
+            (Mode::Offline, UpstreamMode::Offline),
+            (Mode::Sealed, UpstreamMode::Sealed),
+        ] {
+            let is_in_force = self.config().upstream.mode == mode;
+            let level = self.metrics.upstream_mode.of(label);
+            level.set(u64::from(is_in_force));
+        }
         self.metrics
             .circuit_open
             .set(self.upstreams.open_circuits());

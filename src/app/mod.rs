@@ -32,6 +32,7 @@ use crate::{
     access::Gate,
     api::After,
     config::{Config, classes::Classifier},
+    jobs::Jobs,
     proxy::{Interception, Tunnel},
     store::Store,
     telemetry::metrics::Metrics,
@@ -60,6 +61,8 @@ pub struct App {
     pub mirrors: Mirrors,
     /// The way out.
     pub upstreams: Upstreams,
+    /// What works in the background.
+    pub jobs: Jobs,
     /// What follows a change of the registry.
     pub after: After,
     /// CONNECT.

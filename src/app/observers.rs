@@ -63,6 +63,10 @@ impl server::Observe for Observers {
 }
 
 impl upstream::Observe for Observers {
+    fn withheld(&self) {
+        self.metrics.withheld.increment();
+    }
+
     fn asked(&self, uri: &TargetUri, end: Result<StatusCode, Option<Reason>>, duration: Duration) {
         let source_url = uri.as_str();
         let result = end.map_err(label);
@@ -89,6 +93,9 @@ fn label(reason: Option<Reason>) -> UpstreamError {
 
 impl proxy::Observe for Observers {
     fn refused(&self, refusal: &Refusal) {
+        if refusal.is_withheld() {
+            self.metrics.withheld.increment();
+        }
         tracing::info!(error = refusal as &dyn std::error::Error, "tunnel refused");
     }
 

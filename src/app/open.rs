@@ -13,6 +13,7 @@ use crate::{
     catalog::{Catalog, CatalogError, CatalogOptions},
     clock::Clock,
     config::{Config, storage::Storage},
+    jobs::Jobs,
     proxy::{Interception, Tunnel, authority::InvalidAuthority},
     server::InvalidTls,
     store::{
@@ -94,13 +95,13 @@ impl App {
             .intercepted_by(interception.clone())
             .observed_by(observers);
         let store = open_store(&config, &clock, &rules, &metrics, &tasks)?;
-        let gate = gate(&config, &store, &clock)?;
         let after = webhooks::after(&config, addresses, store.catalog(), &metrics, &tasks, &stop)?;
         Ok(Self {
+            gate: gate(&config, &store, &clock)?,
+            jobs: Jobs::open(&store, &metrics, (&tasks, &stop))?,
             config: Arc::new(ArcSwap::from_pointee(config)),
             rules,
             classifier,
-            gate,
             store,
             egress,
             mirrors,
@@ -174,6 +175,7 @@ fn open_store(
     )?;
     let options = BlobOptions {
         memory_bytes: settings.memory_bytes.0,
+        drop_behind: Some(settings.drop_behind.0).filter(|bytes| *bytes > 0),
         ..BlobOptions::default()
     };
     let failed = |source| StartError::Blobs {

@@ -35,6 +35,7 @@ impl App {
         }
         let rules = glue::rules(&new, &self.classifier, self.store.clock(), &self.tasks);
         self.rules.store(Arc::new(rules));
+        self.upstreams.contact().set(new.upstream.mode);
         self.gate.set_rules(new.auth.clone());
         let in_force = in_force(&old, &new);
         let needs_restart = in_force != new;
@@ -74,6 +75,7 @@ fn in_force(old: &Config, new: &Config) -> Config {
             ..old.intercept.clone()
         },
         upstream: Upstream {
+            mode: new.upstream.mode,
             parent: new.upstream.parent.clone(),
             parent_credentials_file: new.upstream.parent_credentials_file.clone(),
             no_proxy: new.upstream.no_proxy.clone(),

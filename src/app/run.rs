@@ -50,7 +50,7 @@ pub async fn run(
         connections: connections.clone(),
     };
     let serving = TaskTracker::new();
-    serving.spawn(app.clone().jobs());
+    serving.spawn(app.clone().work());
     app.warn_of_open_door();
     let note = app.leave_note();
     if let Some(tls) = tls.clone() {

@@ -9,7 +9,11 @@ use tower::util::BoxCloneSyncService;
 
 use crate::{
     clock::Clock,
-    config::{Config, environment_of_the_process, units::Span, upstream::Upstream},
+    config::{
+        Config, environment_of_the_process,
+        units::Span,
+        upstream::{Mode, Upstream},
+    },
     s3::{
         Endpoints,
         client::Exchange,
@@ -54,6 +58,8 @@ pub(super) fn with_buckets(rule: EgressPolicy, stores: &Endpoints) -> EgressPoli
 /// everything a client asks for.
 fn exchange(settings: &Upstream) -> Result<Exchange, InvalidUpstream> {
     let settings = Upstream {
+        // They are asked for what a request to a store needs, which has been let out then.
+        mode: Mode::Online,
         timeout_seconds: 10,
         connect_timeout: Span(Duration::from_secs(2)),
         max_retries: 1,

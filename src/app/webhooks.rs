@@ -13,7 +13,10 @@ use crate::{
     api::{After, Telling},
     artifact::model::notice::Announcement,
     catalog::{Catalog, Change},
-    config::{Config, upstream::Upstream},
+    config::{
+        Config,
+        upstream::{Mode, Upstream},
+    },
     telemetry::metrics::Metrics,
     upstream::Upstreams,
     webhook::{self, Means, Outbox, Webhooks},
@@ -101,6 +104,8 @@ fn guard(config: &Config, own: &[SocketAddr]) -> Result<EgressGuard, StartError>
 /// The settings of the way out, without what webhooks do themselves: to give up, and to try again.
 fn patient(settings: &Upstream) -> Upstream {
     Upstream {
+        // Endpoints are no origins.
+        mode: Mode::Online,
         max_retries: 0,
         circuit_failures: u32::MAX,
         ..settings.clone()

@@ -3,6 +3,7 @@
 pub mod canonical;
 pub mod check;
 pub mod event;
+pub mod misses;
 pub mod model;
 pub mod moment;
 

@@ -24,11 +24,7 @@ pub use self::{
     settings::Settings,
 };
 use self::{through::ThroughCache, transfer::Found};
-use crate::s3::{
-    ObjectClient, ObjectError,
-    client::{Listed, Metadata},
-    head::Head,
-};
+use crate::s3::{Listed, ObjectClient, ObjectError, client::Metadata, head::Head};
 
 /// One object store, as its users see it. Clones share connections.
 ///

@@ -2,6 +2,7 @@
 //! once they have their name. It knows nothing of URLs; which blobs are wanted is the catalog's
 //! knowledge, and `store::commit` keeps the two in step.
 
+pub mod backup;
 mod directories;
 pub mod follow;
 pub mod leftovers;
@@ -10,8 +11,10 @@ pub mod partial;
 pub mod pointers;
 pub mod read;
 mod readers;
+mod reading;
 pub mod recovery;
 pub mod resume;
+pub mod take;
 pub mod upload;
 mod usage;
 pub mod view;
@@ -43,6 +46,8 @@ pub struct BlobOptions {
     pub descriptors: usize,
     /// Most bytes of small hot blobs kept in memory; 0 keeps none.
     pub memory_bytes: u64,
+    /// Blobs of at least so many bytes leave the page cache once they are stored; `None` leaves all to the kernel.
+    pub drop_behind: Option<u64>,
 }
 
 impl Default for BlobOptions {
@@ -50,6 +55,7 @@ impl Default for BlobOptions {
         Self {
             descriptors: 1024,
             memory_bytes: 64 << 20,
+            drop_behind: None,
         }
     }
 }
@@ -65,6 +71,7 @@ struct Shared {
     open: quick_cache::sync::Cache<Sha256, Arc<Blob>>,
     memory: Memory,
     journal: Mutex<()>,
+    drop_behind: Option<u64>,
     /// The unit that files grow in on disk, in bytes.
     block_bytes: u64,
 }
@@ -121,6 +128,7 @@ impl BlobStore {
             open: quick_cache::sync::Cache::new(options.descriptors.max(1)),
             memory: Memory::new(options.memory_bytes),
             journal: Mutex::new(()),
+            drop_behind: options.drop_behind,
         })))
     }
 

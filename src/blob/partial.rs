@@ -17,7 +17,7 @@ use std::{
 
 use artifact_cache_layers::digest::Sha256;
 use rustix::{
-    fs::{AtFlags, CWD, FallocateFlags, Mode, OFlags, RenameFlags},
+    fs::{Advice, AtFlags, CWD, FallocateFlags, Mode, OFlags, RenameFlags, fadvise},
     io::Errno,
 };
 
@@ -151,6 +151,7 @@ impl Partial {
             .set_permissions(Permissions::from_mode(FINISHED_MODE))?;
         // `sync_all`, not `sync_data`: the recovery record is metadata.
         self.file.sync_all()?;
+        self.drop_behind()?;
         let path = self.store.path(digest);
         directories::create(&path)?;
         let is_new = self.place(&path, digest)?;
@@ -167,6 +168,16 @@ impl Partial {
         let blob = self.store.open_file(digest)?;
         let blob = blob.ok_or(io::ErrorKind::NotFound)?;
         Ok(Persisted { blob, is_new })
+    }
+
+    /// Takes the pages of a very large file out of the page cache, where that is wanted. They are on disk.
+    fn drop_behind(&self) -> io::Result<()> {
+        let least = self.store.0.drop_behind.unwrap_or(u64::MAX);
+        if self.file.metadata()?.len() >= least {
+            // Only advice: a file system without it keeps the pages.
+            let _ = fadvise(&self.file, 0, None, Advice::DontNeed);
+        }
+        Ok(())
     }
 
     /// Adds the record of an upload to a blob that was there before; a new one has it.
@@ -277,89 +288,4 @@ pub(super) fn new_file(path: &Path) -> io::Result<File> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{
-        super::tests::{put, temporary_store},
-        *,
-    };
-
-    fn names(directory: &Path) -> Vec<String> {
-        let entries = std::fs::read_dir(directory).expect("directory");
-        let name = |entry: io::Result<std::fs::DirEntry>| entry.expect("entry").file_name();
-        entries
-            .map(|entry| name(entry).into_string().expect("name"))
-            .collect()
-    }
-
-    fn named(store: &BlobStore) -> Partial {
-        let (file, name) = unique(store.temporary()).expect("unique");
-        Partial::begin(store, file, name, Some(4)).expect("partial")
-    }
-
-    #[test]
-    fn both_kinds_of_partial_become_blobs_and_leave_nothing_behind() {
-        for create in [named, |store: &BlobStore| {
-            Partial::create(store, None).expect("partial")
-        }] {
-            let (_directory, store) = temporary_store();
-            let partial = create(&store);
-            partial.write_all_at(b"blob", 0).expect("write");
-            partial.start_writeback(0, 4);
-            let digest = Sha256::of(b"blob");
-            let persisted = partial.persist(&digest).expect("persist");
-            assert!(persisted.is_new);
-            let path = store.path(&digest);
-            assert_eq!(std::fs::read(&path).expect("blob"), b"blob");
-            assert_eq!(
-                path.metadata().expect("metadata").permissions().mode() & 0o777,
-                0o444
-            );
-            assert!(names(store.temporary()).is_empty());
-            assert_eq!(persisted.blob.len, 4);
-        }
-    }
-
-    #[test]
-    fn an_aborted_partial_leaves_nothing_behind() {
-        let (_directory, store) = temporary_store();
-        let partial = named(&store);
-        assert_eq!(names(store.temporary()).len(), 1);
-        drop(partial);
-        Partial::create(&store, None).expect("partial").keep();
-        assert!(names(store.temporary()).is_empty());
-    }
-
-    #[test]
-    fn a_sound_blob_stays_when_the_same_is_stored_again() {
-        use std::os::unix::fs::MetadataExt as _;
-        let (_directory, store) = temporary_store();
-        let digest = put(&store, b"same");
-        let before = store.path(&digest).metadata().expect("metadata").ino();
-        for create in [named, |store: &BlobStore| {
-            Partial::create(store, None).expect("partial")
-        }] {
-            let partial = create(&store);
-            partial.write_all_at(b"same", 0).expect("write");
-            assert!(!partial.persist(&digest).expect("persist").is_new);
-        }
-        assert_eq!(
-            store.path(&digest).metadata().expect("metadata").ino(),
-            before
-        );
-        assert!(names(store.temporary()).is_empty());
-    }
-
-    #[test]
-    fn a_blob_of_the_wrong_length_is_replaced() {
-        let (_directory, store) = temporary_store();
-        let digest = put(&store, b"whole");
-        store.remove(&digest).expect("removed");
-        std::fs::write(store.path(&digest), b"who").expect("cut");
-        store
-            .open_blob(&digest, 3)
-            .expect("descriptor of the cut file");
-        put(&store, b"whole");
-        assert_eq!(std::fs::read(store.path(&digest)).expect("blob"), b"whole");
-        assert!(store.open_blob(&digest, 5).expect("sound").is_some());
-    }
-}
+mod tests;

@@ -3,21 +3,14 @@
 use std::{
     io,
     ops::Range,
-    os::unix::fs::FileExt as _,
     sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use artifact_cache_layers::body::{Body, BoxError, FileBody, FileRegion, Payload};
 use bytes::Bytes;
-use tokio::task::JoinHandle;
 
-use super::Blob;
-
-/// First read of a body: small, so that the first byte leaves early.
-const FIRST_READ_BYTES: u64 = 256 << 10;
-/// Later reads: large, so that few thread hops are paid.
-const READ_BYTES: u64 = 1 << 20;
+use super::{Blob, reading::Reading};
 
 /// The bytes `range` of a blob.
 ///
@@ -29,16 +22,14 @@ pub fn body(blob: Arc<Blob>, range: Range<u64>) -> Body {
     Body::file(Box::new(Reader {
         blob,
         rest: range,
-        next_read: FIRST_READ_BYTES,
-        reading: None,
+        reading: Reading::default(),
     }))
 }
 
 struct Reader {
     blob: Arc<Blob>,
     rest: Range<u64>,
-    next_read: u64,
-    reading: Option<JoinHandle<io::Result<Bytes>>>,
+    reading: Reading,
 }
 
 impl Reader {
@@ -47,19 +38,6 @@ impl Reader {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
         Ok(())
-    }
-
-    /// Starts the next read on a thread that may wait for the disk.
-    fn start(&mut self) -> &mut JoinHandle<io::Result<Bytes>> {
-        let (file, offset) = (Arc::clone(&self.blob.file), self.rest.start);
-        let length = (self.rest.end - offset).min(self.next_read);
-        self.reading.get_or_insert_with(|| {
-            tokio::task::spawn_blocking(move || {
-                let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
-                file.read_exact_at(&mut bytes, offset)?;
-                Ok(bytes.into())
-            })
-        })
     }
 }
 
@@ -81,22 +59,18 @@ impl FileBody for Reader {
     }
 
     fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
-        use std::{future::Future as _, pin::Pin};
         if self.rest.is_empty() {
             return Poll::Ready(None);
         }
         if let Err(error) = self.check() {
             return Poll::Ready(Some(Err(error)));
         }
-        let read = ready!(Pin::new(self.start()).poll(cx));
-        self.reading = None;
+        let read = ready!(self.reading.poll(cx, &self.blob.file, &self.rest));
         Poll::Ready(Some(match read {
-            Ok(Ok(bytes)) => {
+            Ok(bytes) => {
                 self.rest.start += bytes.len() as u64;
-                self.next_read = READ_BYTES;
                 Ok(bytes)
             }
-            Ok(Err(error)) => Err(error.into()),
             Err(error) => Err(error.into()),
         }))
     }
@@ -108,7 +82,7 @@ impl FileBody for Reader {
 
 #[cfg(test)]
 mod tests {
-    use std::future::poll_fn;
+    use std::{future::poll_fn, os::unix::fs::FileExt as _};
 
     use artifact_cache_layers::body::Payload;
     use http_body_util::BodyExt as _;
@@ -137,17 +111,6 @@ mod tests {
             let wanted = usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap();
             assert_eq!(read.expect("read").to_bytes(), bytes[wanted], "{range:?}");
         }
-    }
-
-    #[tokio::test]
-    async fn the_first_read_is_small_and_the_next_are_large() {
-        let bytes = pattern(2 << 20);
-        let mut body = body(blob(&bytes, 2 << 20), 0..2 << 20);
-        let mut lengths = Vec::new();
-        while let Some(frame) = body.frame().await {
-            lengths.push(frame.expect("read").data_ref().expect("data").len());
-        }
-        assert_eq!(lengths, [256 << 10, 1 << 20, 768 << 10]);
     }
 
     #[tokio::test]

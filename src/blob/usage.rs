@@ -52,8 +52,8 @@ impl BlobStore {
         entries.filter_map(part).collect()
     }
 
-    /// Whether a blob is being read: by a response, or by another program to which its path was given
-    /// out. A descriptor that is only kept at hand is closed for that. Nobody who reads from memory
+    /// Whether a blob is being read: by a response, or by another program, or its path was given out. A
+    /// backup's name of the file is no reason to keep it. A descriptor that is only kept at hand is closed for that. Nobody who reads from memory
     /// needs the file.
     pub fn is_in_use(&self, digest: &Sha256) -> bool {
         if let Some(blob) = self.0.open.get(digest) {
@@ -66,8 +66,7 @@ impl BlobStore {
         let Ok(file) = File::open(self.path(digest)) else {
             return false;
         };
-        let has_other_names = file.metadata().is_ok_and(|metadata| metadata.nlink() > 1);
-        has_other_names || is_open_elsewhere(&file)
+        self.is_viewed(digest) || is_open_elsewhere(&file)
     }
 }
 
@@ -114,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_blob_that_is_open_past_the_cache_or_has_another_name_is_in_use() {
+    fn a_blob_that_is_open_past_the_cache_or_whose_path_was_given_out_is_in_use() {
         let (directory, store) = temporary_store();
         let digest = put(&store, b"bytes");
         let other = File::open(store.path(&digest)).expect("open");
@@ -123,8 +122,11 @@ mod tests {
         assert!(!store.is_in_use(&digest));
         let link = directory.path().join("link");
         std::fs::hard_link(store.path(&digest), &link).expect("link");
+        assert!(!store.is_in_use(&digest), "a backup has it too");
+        assert!(store.has_other_names(&digest));
+        store.link_view(&digest).expect("view");
         assert!(store.is_in_use(&digest));
-        std::fs::remove_file(link).expect("removed");
+        store.unlink_view(&digest).expect("removed");
         assert!(!store.is_in_use(&digest));
     }
 

@@ -102,12 +102,18 @@ impl BlobStore {
         renamed
     }
 
+    /// Whether a blob has a name in the view.
+    pub(super) fn is_viewed(&self, digest: &Sha256) -> bool {
+        let stamps = (self.stamp(digest), stamp_of(&self.view_path(digest)));
+        matches!(stamps, (Ok(Some(own)), Ok(Some(view))) if own.is_same_file(&view))
+    }
+
     /// Takes a blob's name out of the view. Blocks.
     pub(crate) fn unlink_view(&self, digest: &Sha256) -> io::Result<()> {
         remove_if_there(&self.view_path(digest))
     }
 
-    /// Takes those names out of the view whose blob has no other name and that can be claimed; how many.
+    /// Takes those names out of the view whose blob has lost its own and that can be claimed; how many.
     /// What claiming gives is kept until the name is gone. Blocks.
     pub(crate) fn prune_view<G>(&self, claim: impl Fn(&Sha256) -> Option<G>) -> io::Result<u64> {
         let entries = match self.root().join(VIEW).read_dir() {
@@ -124,8 +130,8 @@ impl BlobStore {
             let Some(_claim) = claim(&digest) else {
                 continue;
             };
-            let is_last = fs::symlink_metadata(&path).is_ok_and(|found| found.nlink() == 1);
-            if is_last {
+            // A backup may have another name of the file, which is no reason to keep this one.
+            if !self.is_viewed(&digest) {
                 remove_if_there(&path)?;
                 pruned += 1;
             }

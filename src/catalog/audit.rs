@@ -287,6 +287,6 @@ impl Auditor<'_> {
     }
 }
 
-fn digest_of(bytes: &[u8]) -> Option<Sha256> {
+pub(super) fn digest_of(bytes: &[u8]) -> Option<Sha256> {
     <[u8; 32]>::try_from(bytes).ok().map(Sha256::from)
 }

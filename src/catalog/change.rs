@@ -147,6 +147,15 @@ pub enum Change {
     },
     /// All receivers of messages there are: nothing waits for another one.
     Receivers(Vec<String>),
+    /// Writes a job, a new one or a changed one.
+    PutJob(Box<super::JobRecord>),
+    /// Writes how far something has come, or forgets it.
+    Mark {
+        /// Of what.
+        name: &'static str,
+        /// Whatever `name` understands.
+        value: Option<Vec<u8>>,
+    },
     /// A model of another registry with its events; refused when its number or name is taken.
     ImportModel(Box<Model>, Vec<Event>),
     /// Everything of an import, as [`Catalog::plan_import`](super::Catalog::plan_import) made it.
@@ -174,6 +183,8 @@ impl Change {
                 | Self::PutToken(_)
                 | Self::UseTokens { .. }
                 | Self::Pin { .. }
+                | Self::PutJob(_)
+                | Self::Mark { .. }
         )
     }
 }

@@ -18,7 +18,7 @@ pub(super) type ReadTransaction<'e> = heed::RoTxn<'e, WithTls>;
 /// One slot of the reader table per thread that reads; LMDB's own 126 is too few for a busy node.
 const MAX_READERS: u32 = 1024;
 /// More than there are, so that a newer format may add some without a new lock table.
-const MAX_DATABASES: u32 = 32;
+pub(super) const MAX_DATABASES: u32 = 32;
 
 /// The open environment. Fields are dropped in this order: LMDB closes before the lock goes.
 pub(super) struct Environment {
@@ -97,12 +97,15 @@ tables! {
     evictions,
     /// Digest or cache key → what an operator wants to be kept.
     pins,
+    /// Number → job.
+    jobs,
 }
 
 impl Environment {
     /// Opens or creates the environment in `directory`, which must be on a local file system.
     pub(super) fn open(directory: &Path, map_size_bytes: usize) -> Result<Self, CatalogError> {
         let lock = lock(directory)?;
+        super::claim::check(directory)?;
         let mut options = EnvOpenOptions::new();
         options
             .map_size(whole_pages(map_size_bytes))
@@ -156,7 +159,7 @@ impl Tables {
 const PREDECESSOR: Duration = Duration::from_secs(1);
 
 /// Our own lock: LMDB would let a second process in, and its in-memory counters would go wrong.
-fn lock(directory: &Path) -> Result<File, CatalogError> {
+pub(super) fn lock(directory: &Path) -> Result<File, CatalogError> {
     let path = directory.join("lock");
     let failed = |source| CatalogError::Directory {
         path: path.clone(),

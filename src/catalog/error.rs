@@ -16,6 +16,12 @@ pub enum CatalogError {
     /// Another process, or another part of this one, has the catalog open.
     #[error("catalog {} is already in use", .0.display())]
     InUse(PathBuf),
+    /// A restore into the directory was not finished.
+    #[error("the restore into {} was interrupted; run it again", .0.display())]
+    Unfinished(PathBuf),
+    /// A file is no catalog.
+    #[error("{} is no catalog", .0.display())]
+    NoCatalog(PathBuf),
     /// The catalog was written by a newer version of this program.
     #[error("catalog has format {found}, this program knows formats up to {known}")]
     Newer {

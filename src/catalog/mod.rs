@@ -8,6 +8,7 @@
 mod audit;
 mod ballast;
 mod change;
+mod claim;
 mod codec;
 mod decoded;
 mod environment;
@@ -15,6 +16,7 @@ mod error;
 mod evictions;
 mod files;
 mod hits;
+mod jobs;
 mod list;
 mod models;
 pub mod operator;
@@ -51,14 +53,17 @@ use tokio::sync::mpsc;
 pub use self::{
     audit::{Audit, Inconsistency},
     change::{Addition, Change, Written},
+    claim::Claim,
     codec::Malformed,
     error::CatalogError,
     evictions::{Evicted, Eviction, MAX_EVICTIONS},
     files::FileChange,
+    jobs::{JobFailure, JobKey, JobRecord, JobState, MAX_JOBS},
     list::{MAX_LISTED, Page},
     models::{Import, ImportReport, Incoming, ModelFilter, ModelSort, ModelStats},
     pins::{Keeper, Pin, PinOf},
     set::{BlobRecord, Holder, MAX_VARIANTS, MAX_VERSIONS, ResponseSet, Stored},
+    snapshot::Snapshot,
     tokens::{MAX_TOKENS, TokenRecord},
     why::{MAX_AHEAD, Standing},
 };

@@ -1,8 +1,14 @@
-//! A consistent copy of the catalog for backup, taken while it is in use.
+//! A consistent copy of the catalog for backup, taken while it is in use, and what such a copy names.
 
 use std::{fs::File, path::Path};
 
-use super::{Catalog, CatalogError};
+use artifact_cache_layers::digest::Sha256;
+use heed::{CommitOrAbort, EnvFlags, EnvOpenOptions, WithTls, types::Bytes};
+
+use super::{
+    BlobRecord, Catalog, CatalogError, audit::digest_of, codec, environment::MAX_DATABASES,
+    table::Table,
+};
 
 /// LMDB's own name of the file.
 const FILE: &str = "data.mdb";
@@ -59,5 +65,56 @@ impl Catalog {
         File::open(directory.unwrap_or(Path::new(".")))
             .and_then(|directory| directory.sync_all())
             .map_err(failed)
+    }
+}
+
+/// A snapshot in a file: it is read and never written. The file must be one of ours: LMDB trusts what it
+/// maps.
+pub struct Snapshot {
+    lmdb: heed::Env<WithTls>,
+    blobs: Table,
+}
+
+impl Snapshot {
+    /// Opens the snapshot in `file`.
+    pub fn open(file: &Path) -> Result<Self, CatalogError> {
+        let mut options = EnvOpenOptions::new();
+        options.max_dbs(MAX_DATABASES);
+        let flags = EnvFlags::NO_SUB_DIR | EnvFlags::READ_ONLY | EnvFlags::NO_LOCK;
+        // SAFETY: nobody writes a snapshot, so that a reader needs no lock; nothing in this process maps
+        // the same file besides this.
+        let lmdb = unsafe { options.flags(flags).open(file) }?;
+        let opened = lmdb.open_databases_and_commit(lmdb.read_txn()?, |opener, txn| {
+            let blobs = opener.open_database::<Bytes, Bytes>(txn, Some("blobs"))?;
+            Ok::<_, CatalogError>(CommitOrAbort::<_, ()>::Commit(blobs))
+        })?;
+        let blobs = opened.commit().flatten();
+        let blobs = blobs.ok_or_else(|| CatalogError::NoCatalog(file.to_owned()))?;
+        let blobs = Table {
+            name: "blobs",
+            lmdb: blobs,
+        };
+        Ok(Self { lmdb, blobs })
+    }
+
+    /// At most `limit` blobs behind `after`, in order of digest. Unreadable ones are left out.
+    pub fn blobs(
+        &self,
+        after: Option<&Sha256>,
+        limit: usize,
+    ) -> Result<Vec<(Sha256, BlobRecord)>, CatalogError> {
+        let txn = self.lmdb.read_txn()?;
+        let after = after.map(|digest| &digest.as_bytes()[..]);
+        let rows = self.blobs.rows(&txn, after, limit)?;
+        let blobs = rows
+            .into_iter()
+            .filter_map(|(key, value)| Some((digest_of(&key)?, codec::decode_blob(&value).ok()?)));
+        Ok(blobs.collect())
+    }
+
+    /// Whether it names a blob.
+    pub fn names(&self, digest: &Sha256) -> Result<bool, CatalogError> {
+        let txn = self.lmdb.read_txn()?;
+        Ok(self.blobs.get(&txn, digest.as_bytes())?.is_some())
     }
 }

@@ -177,6 +177,19 @@ impl Client {
         Ok(serde_json::from_slice(&text).map_err(ClientError::Malformed)?)
     }
 
+    /// Sends a JSON document and returns the answer, whatever its status, to be read as it comes.
+    pub(super) async fn stream(
+        &self,
+        method: Method,
+        target: &str,
+        value: &Value,
+    ) -> Result<Response<Incoming>, ClientError> {
+        let json = HeaderValue::from_static("application/json");
+        let fields = HeaderMap::from_iter([(header::CONTENT_TYPE, json)]);
+        let body = Body::from(value.to_string());
+        self.ask(self.request(method, target, fields, body)?).await
+    }
+
     async fn ask(&self, request: Request<Body>) -> Result<Response<Incoming>, ClientError> {
         within(HEAD, self.pool.request(request))
             .await?

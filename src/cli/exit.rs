@@ -49,6 +49,8 @@ pub(super) enum Failure {
     Credentials(String),
     #[error("{0} damaged")]
     Damaged(usize),
+    #[error("{0}")]
+    Job(String),
     #[error("{0} inconsistencies are left; --repair mends them")]
     Inconsistent(u64),
     #[error(transparent)]
@@ -184,6 +186,7 @@ impl Failure {
             Self::Mismatch { .. } | Self::Damage(_) => "checksum_mismatch",
             Self::Credentials(_) => "credentials",
             Self::Damaged(_) => "damaged",
+            Self::Job(_) => "job_failed",
             Self::Inconsistent(_) => "inconsistent",
             Self::Client(_) => "server_unavailable",
             Self::Upload(_) => "upload_failed",

@@ -2,6 +2,7 @@
 //! (`check`). The one place in which the command line meets the rest of the program.
 
 pub(super) mod authority;
+pub(super) mod backup;
 mod check;
 pub(super) mod tokens;
 pub(super) mod trust;

@@ -2,6 +2,7 @@
 //! `serve` is the verb when none is named. Verbs that talk to a running cache go through `client`,
 //! verbs that work on this machine's own data go through `local`.
 
+mod backup;
 mod ca;
 mod client;
 mod completions;
@@ -13,9 +14,11 @@ mod files;
 mod fsck;
 mod get;
 mod head;
+mod job;
 mod local;
 mod ls;
 mod maintenance;
+mod misses;
 mod model;
 mod output;
 mod partial;
@@ -90,8 +93,13 @@ enum Verb {
     Unpin(pin::Unpin),
     /// Show what was evicted, the latest first
     Evictions(why::Evictions),
+    /// Show what was asked for while no origin might be asked
+    Misses(misses::Misses),
     /// Remove what nobody refers to, and free room
     Gc(purge::Gc),
+    /// List, show, cancel and wait for what works in the background
+    #[command(subcommand)]
+    Job(job::Job),
     /// Upload, download, describe and remove files
     #[command(subcommand)]
     Files(files::Files),
@@ -110,6 +118,10 @@ enum Verb {
     Verify(verify::Verify),
     /// Compare catalog and files; repair or rebuild the catalog
     Fsck(fsck::Fsck),
+    /// Back up the catalog and every file, while the cache runs or not
+    Backup(backup::Backup),
+    /// Restore a backup into a new data directory, or check it
+    Restore(backup::Restore),
     /// Back the catalog up, and give unused room back
     Maintenance(maintenance::Maintenance),
     /// Make, list and revoke access tokens
@@ -186,15 +198,19 @@ impl Cli {
             Some(Verb::Pin(pin)) => wait(pin.run(out)),
             Some(Verb::Unpin(unpin)) => wait(unpin.run(out)),
             Some(Verb::Evictions(evictions)) => wait(evictions.run(out)),
+            Some(Verb::Misses(misses)) => wait(misses.run(out)),
             Some(Verb::Gc(gc)) => wait(gc.run(out)),
+            Some(Verb::Job(job)) => wait(job.run(out)),
             Some(Verb::Files(files)) => wait(files.run(out)),
             Some(Verb::Pointer(pointer)) => wait(pointer.run(out)),
             Some(Verb::UploadDir(upload)) => wait(upload.run(out)),
             Some(Verb::PullRun(pull)) => wait(pull.run(out)),
             Some(Verb::Stats(stats)) => wait(stats.run(out)),
             Some(Verb::S3(s3)) => wait(s3.run(out)),
-            Some(Verb::Verify(verify)) => verify.run(settings, out),
+            Some(Verb::Verify(verify)) => wait(verify.run(settings, out)),
             Some(Verb::Fsck(fsck)) => fsck.run(settings, out),
+            Some(Verb::Backup(backup)) => wait(backup.run(settings, out)),
+            Some(Verb::Restore(restore)) => restore.run(settings, out),
             Some(Verb::Maintenance(maintenance)) => maintenance.run(settings, out),
             Some(Verb::Token(token)) => wait(token.run(settings, out)),
             Some(Verb::Env(env)) => env.run(settings, out),
@@ -216,6 +232,8 @@ impl Verb {
             Self::Serve(_)
                 | Self::Verify(_)
                 | Self::Fsck(_)
+                | Self::Backup(_)
+                | Self::Restore(_)
                 | Self::Maintenance(_)
                 | Self::Token(_)
                 | Self::Env(_)
@@ -239,15 +257,19 @@ impl Verb {
             Self::Pin(verb) => verb.remote.json,
             Self::Unpin(verb) => verb.remote.json,
             Self::Evictions(verb) => verb.remote.json,
+            Self::Misses(verb) => verb.remote.json,
             Self::Gc(verb) => verb.remote.json,
+            Self::Job(verb) => verb.is_json(),
             Self::Files(verb) => verb.is_json(),
             Self::Pointer(verb) => verb.is_json(),
             Self::UploadDir(verb) => verb.remote.json,
             Self::PullRun(verb) => verb.remote.json,
             Self::Stats(verb) => verb.remote.json,
             Self::S3(verb) => verb.is_json(),
-            Self::Verify(verb) => verb.json,
+            Self::Verify(verb) => verb.remote.json,
             Self::Fsck(verb) => verb.json,
+            Self::Backup(verb) => verb.remote.json,
+            Self::Restore(verb) => verb.json,
             Self::Maintenance(verb) => verb.json,
             Self::Model(verb) => verb.is_json(),
             Self::Config(verb) => verb.is_json(),

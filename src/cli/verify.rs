@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 use super::{
     exit::Failure,
     fetch::digest,
+    job::{Waiting, judge},
     local::{self, Damage, Verified},
     output::Output,
+    remote::Remote,
     settings::{Place, Settings},
 };
 
@@ -24,9 +26,16 @@ pub(super) struct Verify {
     digest: Option<Sha256>,
     #[command(flatten)]
     place: Place,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
+    /// Let the running cache do it, as a job: with --all
+    #[arg(long, requires = "all", conflicts_with = "digest")]
+    job: bool,
+    /// Most bytes that the running cache reads in a second
+    #[arg(long, value_name = "N", requires = "job")]
+    bytes_per_second: Option<u64>,
+    #[command(flatten)]
+    waiting: Waiting,
+    #[command(flatten)]
+    pub(super) remote: Remote,
 }
 
 /// How many blobs were found in which state.
@@ -39,13 +48,33 @@ struct Tally {
 
 impl Verify {
     /// Reads and compares. Damage is exit code 4, a digest that is not stored 2.
-    pub(super) fn run(self, before: Settings, out: &mut Output) -> Result<(), Failure> {
+    pub(super) async fn run(self, before: Settings, out: &mut Output) -> Result<(), Failure> {
+        if self.job {
+            return self.as_job(out).await;
+        }
         let mut tally = Tally::default();
         let settings = before.overridden_by(self.place.into());
         local::verify(settings, self.digest, &mut |blob| tally.add(blob))
             .map_err(Failure::Local)?;
-        tally.tell(self.json, out)?;
+        tally.tell(self.remote.json, out)?;
         tally.judge()
+    }
+
+    async fn as_job(&self, out: &mut Output) -> Result<(), Failure> {
+        let client = self.remote.client()?;
+        let wanted = json!({"bytes_per_second": self.bytes_per_second});
+        let job = client.post_json("/api/v1/verify", &wanted).await?;
+        let job = self
+            .waiting
+            .end((&client, self.remote.json), job, out)
+            .await?;
+        let found = |name: &str| job["report"][name].as_u64().unwrap_or_default();
+        let number = |count| usize::try_from(count).unwrap_or(usize::MAX);
+        match (found("damaged"), found("missing")) {
+            (0, 0) => judge(&job),
+            (0, missing) => Err(Failure::Missing(format!("{missing} not stored"))),
+            (damaged, _) => Err(Failure::Damaged(number(damaged))),
+        }
     }
 }
 

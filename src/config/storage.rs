@@ -36,6 +36,9 @@ section! {
         pub keep_partial: Span = Span::seconds(24 * 3600),
         /// Small hot artifacts are kept in memory up to this many bytes in total; 0 switches it off.
         pub memory_bytes: Size = Size(64 << 20),
+        /// Artifacts of at least this size are dropped from the page cache once they are stored, so that very large ones
+        /// do not displace hot ones; 0 leaves that to the kernel.
+        pub drop_behind: Size = Size(0),
     }
 }
 

@@ -6,7 +6,7 @@ use http::HeaderValue;
 
 use super::{
     problem::Problems,
-    setting::section,
+    setting::{choice, section},
     units::{Size, Span},
     ways::{Field, Rewrite, Route},
 };
@@ -14,6 +14,8 @@ use super::{
 section! {
     /// Deadlines, retries and identity of requests to origins. No deadline bounds a whole body.
     pub struct Upstream {
+        /// Whether origins may be asked at all. A reload changes it.
+        pub mode: Mode = Mode::Online,
         /// Seconds until the head of a response must have arrived, retries included.
         pub timeout_seconds: u64 = 600,
         /// `User-Agent` of requests that the cache makes for itself.
@@ -53,10 +55,28 @@ section! {
         pub requests_per_second: u32 = 0,
         /// Bytes per second from one origin, over all downloads. 0 for no limit.
         pub bytes_per_second: Size = Size(0),
+        /// Ranges of one artifact that are fetched at the same time, by `/fetch` and whatever else keeps artifacts, from
+        /// origins that take ranges and send a strong `ETag`. 1 fetches artifacts whole.
+        pub parallel_ranges: u32 = 1,
+        /// Bytes of such a range; so many times `parallel_ranges` may be in memory for each download. Artifacts
+        /// with less than four of them are fetched whole.
+        pub range_bytes: Size = Size(8 << 20),
         /// Vain attempts in a row to reach an origin that open its circuit.
         pub circuit_failures: u32 = 5,
         /// How long an open circuit refuses requests before it tries again.
         pub circuit_open: Span = Span::seconds(10),
+    }
+}
+
+choice! {
+    /// Whether origins may be asked.
+    pub enum Mode {
+        /// As the other settings say.
+        Online = "online",
+        /// No: for the time being. What is stored is served as if every origin were unreachable.
+        Offline = "offline",
+        /// No: as a policy. The same, and the word `sealed` in every refusal.
+        Sealed = "sealed",
     }
 }
 
@@ -72,6 +92,8 @@ impl Upstream {
             "upstream.circuit_failures",
             u128::from(self.circuit_failures),
         );
+        problems.positive("upstream.parallel_ranges", self.parallel_ranges.into());
+        problems.positive("upstream.range_bytes", self.range_bytes.0.into());
         self.check_ways(problems);
         if self.user_agent.trim().is_empty() || HeaderValue::from_str(&self.user_agent).is_err() {
             problems.add(

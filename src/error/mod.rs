@@ -345,7 +345,9 @@ impl Error {
                 Unavailable::ConnectTimeout => "connection_timeout",
                 Unavailable::Timeout => "http_response_timeout",
                 Unavailable::Reset => "connection_terminated",
-                Unavailable::CircuitOpen => "destination_unavailable",
+                Unavailable::CircuitOpen | Unavailable::Offline | Unavailable::Sealed => {
+                    "destination_unavailable"
+                }
             },
             Self::PolicyDenied { rule, .. } if !NAMES.contains(&rule.as_str()) => {
                 "destination_ip_prohibited"

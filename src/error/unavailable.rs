@@ -17,6 +17,10 @@ pub enum Unavailable {
     Reset,
     /// It failed so often that it is not asked at present.
     CircuitOpen,
+    /// No origin is asked at present.
+    Offline,
+    /// No origin is ever asked.
+    Sealed,
 }
 
 impl Unavailable {
@@ -30,6 +34,8 @@ impl Unavailable {
             Self::ConnectTimeout | Self::Timeout => "timeout",
             Self::Reset => "reset",
             Self::CircuitOpen => "circuit_open",
+            Self::Offline => "offline",
+            Self::Sealed => "sealed",
         }
     }
 }

@@ -1,3 +1,14 @@
-//! What runs beside the requests and works through the whole store.
+//! What runs beside the requests and works through many artifacts. [`Jobs`] starts it, shows how far it
+//! has come and ends it; eviction needs none of that and stands for itself.
 
+mod end;
 pub mod evict;
+pub mod internal;
+mod job;
+mod order;
+mod owner;
+pub mod verify;
+
+pub use job::{Job, JobError};
+pub use order::{Order, Refused, Started};
+pub use owner::Jobs;

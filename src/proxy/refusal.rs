@@ -51,6 +51,16 @@ impl Refusal {
         }
     }
 
+    /// Whether no origin was to be asked.
+    #[must_use]
+    pub fn is_withheld(&self) -> bool {
+        let Self::Unreachable(error) = self else {
+            return false;
+        };
+        let failure = cause_of::<UpstreamFailure>(&**error);
+        failure.is_some_and(|failure| failure.reason.is_withheld())
+    }
+
     /// The status that tells clients whether to try again: 503 makes some wait for a minute, so a
     /// refusal that stays is 403.
     #[must_use]
@@ -59,6 +69,7 @@ impl Refusal {
             Self::Authority | Self::Nested => StatusCode::BAD_REQUEST,
             Self::Port(_) | Self::Rule(_) | Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::TooMany => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unreachable(_) if self.is_withheld() => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unreachable(error) => match cause_of::<UpstreamFailure>(&**error) {
                 Some(failure) if failure.reason == Reason::ConnectTimeout => {
                     StatusCode::GATEWAY_TIMEOUT
@@ -130,6 +141,7 @@ mod tests {
         assert_eq!(failed(Reason::Dns), 502);
         assert_eq!(failed(Reason::Connect), 502);
         assert_eq!(failed(Reason::ConnectTimeout), 504);
+        assert_eq!(failed(Reason::Sealed), 503);
         assert_eq!(Refusal::of("forbidden".into()).status(), 403);
         assert_eq!(Refusal::Port(25).status(), 403);
     }

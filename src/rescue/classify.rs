@@ -204,6 +204,8 @@ fn of_upstream(chain: Chain<'_>, source_url: String) -> Option<Error> {
         Reason::ConnectTimeout => Unavailable::ConnectTimeout,
         Reason::Timeout => Unavailable::Timeout,
         Reason::CircuitOpen => Unavailable::CircuitOpen,
+        Reason::Offline => Unavailable::Offline,
+        Reason::Sealed => Unavailable::Sealed,
         _ => Unavailable::Reset,
     };
     Some(Error::UpstreamUnavailable {

@@ -11,13 +11,15 @@ use artifact_cache_layers::{
     sigv4::Payload,
 };
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use tower::{ServiceExt as _, util::BoxCloneSyncService};
 
 use super::{
-    Endpoint, Operation, Refusal,
-    head::{Head, METADATA},
+    Endpoint, ObjectError, Operation, Page, Refusal,
+    fields::{object_fields, value},
+    head::Head,
+    listed::listed,
     multipart::Unfinished,
     xml,
 };
@@ -44,26 +46,6 @@ pub struct ObjectClient {
     pub(super) unfinished: Unfinished,
 }
 
-/// A store did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum ObjectError {
-    /// It refused.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// It could not be asked.
-    #[error("the store cannot be asked")]
-    Unreachable(#[source] BoxError),
-    /// Its answer broke off.
-    #[error("the answer of the store broke off")]
-    Broken(#[source] BoxError),
-    /// Its answer is not what the protocol says.
-    #[error("the store answered without {0}")]
-    Malformed(&'static str),
-    /// A name or a value cannot be sent.
-    #[error("cannot be sent to a store: {0}")]
-    Unsendable(String),
-}
-
 /// One request.
 pub(super) struct Ask<'a> {
     pub(super) method: Method,
@@ -74,40 +56,6 @@ pub(super) struct Ask<'a> {
     pub(super) query: String,
     pub(super) fields: HeaderMap,
     pub(super) bytes: Bytes,
-}
-
-/// A page of a list.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Page {
-    /// Objects in the order of their keys.
-    pub objects: Vec<Listed>,
-    /// What asks for the next page; `None` at the end.
-    pub next: Option<String>,
-}
-
-/// One object of a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    /// Its key.
-    pub key: String,
-    /// Its length.
-    pub size_bytes: u64,
-    /// When it was written, as the store writes times.
-    pub modified: String,
-}
-
-impl ObjectError {
-    /// Whether the same request may do better.
-    fn is_transient(&self) -> bool {
-        match self {
-            Self::Refused(refusal) => {
-                refusal.status.is_server_error()
-                    || matches!(refusal.code.as_str(), "SlowDown" | "RequestTimeout")
-            }
-            Self::Unreachable(_) => true,
-            _ => false,
-        }
-    }
 }
 
 impl<'a> Ask<'a> {
@@ -318,40 +266,6 @@ impl ObjectClient {
         });
         Ok(request)
     }
-}
-
-fn listed(xml: &str) -> Option<Listed> {
-    Some(Listed {
-        key: xml::text(xml, "Key")?,
-        size_bytes: xml::text(xml, "Size")?.parse().ok()?,
-        modified: xml::text(xml, "LastModified").unwrap_or_default(),
-    })
-}
-
-/// The fields that an object is written with.
-pub(super) fn object_fields(
-    key: &str,
-    digest: Sha256,
-    metadata: &Metadata,
-) -> Result<HeaderMap, ObjectError> {
-    let mut fields = HeaderMap::new();
-    let guess = mime_guess::from_path(key).first_raw();
-    let media_type = guess.unwrap_or("application/octet-stream");
-    fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    for (name, text) in metadata {
-        let name = format!("{METADATA}{}", name.to_ascii_lowercase());
-        let name = HeaderName::try_from(&name)
-            .map_err(|_| ObjectError::Unsendable(format!("the metadata name `{name}`")))?;
-        fields.insert(name, value(text)?);
-    }
-    let own = HeaderName::from_static("x-amz-meta-sha256");
-    fields.insert(own, value(&digest.to_string())?);
-    Ok(fields)
-}
-
-fn value(text: &str) -> Result<HeaderValue, ObjectError> {
-    HeaderValue::from_bytes(text.as_bytes())
-        .map_err(|_| ObjectError::Unsendable(format!("the value `{}`", text.escape_debug())))
 }
 
 /// A value in a query: a slash is escaped as well.

@@ -6,14 +6,19 @@ pub mod client;
 pub mod credentials;
 pub mod endpoint;
 pub mod endpoints;
+mod error;
+mod fields;
 pub mod head;
+pub mod listed;
 pub mod multipart;
 pub mod refusal;
 mod xml;
 
-pub use client::{ObjectClient, ObjectError};
+pub use client::ObjectClient;
 pub use endpoint::Endpoint;
 pub use endpoints::{Endpoints, InvalidEndpoint, NoStore};
+pub use error::ObjectError;
+pub use listed::{Listed, Page};
 pub use refusal::Refusal;
 
 use std::sync::Arc;

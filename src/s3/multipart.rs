@@ -9,7 +9,8 @@ use http::{Method, header};
 
 use super::{
     ObjectClient, ObjectError,
-    client::{Ask, Metadata, object_fields, parameter},
+    client::{Ask, Metadata, parameter},
+    fields::object_fields,
     xml,
 };
 

@@ -16,7 +16,7 @@ use std::{io, sync::Arc};
 
 use artifact_cache_layers::digest::Sha256;
 
-use super::holds::Holds;
+use super::{backups::Backups, holds::Holds};
 use crate::{
     artifact::file::File,
     blob::{Blob, BlobStore, Partial, Recovery, upload::UploadRecord},
@@ -84,6 +84,7 @@ pub struct Committer {
     pub(super) catalog: Catalog,
     pub(super) blobs: BlobStore,
     pub(super) holds: Holds,
+    pub(super) backups: Backups,
 }
 
 impl Verified {
@@ -130,6 +131,7 @@ impl Committer {
             catalog,
             blobs,
             holds: Holds::default(),
+            backups: Backups::default(),
         }
     }
 

@@ -78,12 +78,21 @@ impl Committer {
         reason: Pressure,
     ) -> Result<Evictions, CommitError> {
         let mut holds: HashMap<Sha256, Hold> = HashMap::new();
-        let mut must_stay = |digest: &Sha256| match self.hold_unused(digest) {
-            Some(hold) => {
-                holds.insert(*digest, hold);
-                false
+        let removing = self.backups.removing();
+        // Room on the disk comes only from files that no backup has as well.
+        let frees =
+            |digest: &Sha256| reason == Pressure::Cap || !self.blobs.has_other_names(digest);
+        let mut must_stay = |digest: &Sha256| {
+            if !removing.may_go(digest) || !frees(digest) {
+                return true;
             }
-            None => true,
+            match self.hold_unused(digest) {
+                Some(hold) => {
+                    holds.insert(*digest, hold);
+                    false
+                }
+                None => true,
+            }
         };
         let plan = self
             .catalog

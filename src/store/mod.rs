@@ -2,6 +2,9 @@
 //! the fills that bring bytes in (`fill`), and the order in which they become durable (`commit`).
 
 pub mod admit;
+pub mod archive;
+pub mod backup;
+mod backups;
 pub mod commit;
 pub mod evict;
 pub mod fill;

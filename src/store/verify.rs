@@ -78,22 +78,40 @@ pub fn verify_blob(
     expected_len: u64,
     pace: Pace,
 ) -> Result<Verdict, VerifyError> {
+    let mut go_on = |bytes| {
+        pace.rest(bytes);
+        true
+    };
+    let verdict = verify_blob_while((blobs, digest), expected_len, &mut go_on)?;
+    // It was not stopped.
+    Ok(verdict.unwrap_or(Verdict::Sound))
+}
+
+/// Hashes one blob as long as `go_on` says so, which is told of every part that was read, in bytes; `None`
+/// when it was stopped. Blocks.
+pub fn verify_blob_while(
+    (blobs, digest): (&BlobStore, &Sha256),
+    expected_len: u64,
+    go_on: &mut dyn FnMut(u64) -> bool,
+) -> Result<Option<Verdict>, VerifyError> {
     let failed = |source| VerifyError::Blob {
         digest: *digest,
         source,
     };
     let Some(blob) = blobs.open_afresh(digest).map_err(failed)? else {
-        return Ok(Verdict::Missing);
+        return Ok(Some(Verdict::Missing));
     };
     if blob.len != expected_len {
-        return Ok(Verdict::WrongLength { found: blob.len });
+        return Ok(Some(Verdict::WrongLength { found: blob.len }));
     }
-    let actual = hash(&blob, pace).map_err(failed)?;
-    Ok(if actual == *digest {
-        Verdict::Sound
-    } else {
-        Verdict::WrongDigest { actual }
-    })
+    let actual = hash(&blob, go_on).map_err(failed)?;
+    Ok(actual.map(|actual| {
+        if actual == *digest {
+            Verdict::Sound
+        } else {
+            Verdict::WrongDigest { actual }
+        }
+    }))
 }
 
 /// Hashes every blob that the catalog knows, in order of digest, and tells `visit` of each, which may
@@ -127,7 +145,18 @@ pub fn verify_all(
     }
 }
 
-fn hash(blob: &Blob, pace: Pace) -> io::Result<Sha256> {
+/// The digest of a file that is no blob. Blocks.
+pub(super) fn digest_of_file(path: &std::path::Path) -> io::Result<Sha256> {
+    let file = std::fs::File::open(path)?;
+    let blob = Blob {
+        len: file.metadata()?.len(),
+        file: std::sync::Arc::new(file),
+    };
+    // It is never stopped.
+    hash(&blob, &mut |_| true)?.ok_or(io::ErrorKind::Interrupted.into())
+}
+
+fn hash(blob: &Blob, go_on: &mut dyn FnMut(u64) -> bool) -> io::Result<Option<Sha256>> {
     // Only advice: a blob that is read once to be checked should not displace hot ones.
     let _ = fadvise(&blob.file, 0, None, Advice::NoReuse);
     let mut hasher = sha2::Sha256::new();
@@ -136,11 +165,13 @@ fn hash(blob: &Blob, pace: Pace) -> io::Result<Sha256> {
     loop {
         let read = blob.file.read_at(&mut buffer, offset)?;
         if read == 0 {
-            return Ok(<[u8; 32]>::from(hasher.finalize()).into());
+            return Ok(Some(<[u8; 32]>::from(hasher.finalize()).into()));
         }
         hasher.update(&buffer[..read]);
         offset += read as u64;
-        pace.rest(read as u64);
+        if !go_on(read as u64) {
+            return Ok(None);
+        }
     }
 }
 
@@ -153,7 +184,9 @@ impl Pace {
         }
     }
 
-    fn rest_after(self, bytes: u64) -> Option<Duration> {
+    /// How long so many bytes may take.
+    #[must_use]
+    pub fn rest_after(self, bytes: u64) -> Option<Duration> {
         let rate = self.bytes_per_second?.get();
         let nanoseconds = u128::from(bytes) * 1_000_000_000 / u128::from(rate);
         Some(Duration::from_nanos(

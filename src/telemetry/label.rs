@@ -153,6 +153,40 @@ label! {
 }
 
 label! {
+    /// What a job does.
+    pub enum JobKind in "kind" {
+        /// Hashes stored artifacts when it is asked to.
+        Verify = "verify",
+    }
+}
+
+label! {
+    /// How a job ended.
+    pub enum JobEnd in "state" {
+        /// It came to its end.
+        Done = "done",
+        /// It could not go on.
+        Failed = "failed",
+        /// Somebody cancelled it.
+        Cancelled = "cancelled",
+        /// The cache stopped meanwhile.
+        Interrupted = "interrupted",
+    }
+}
+
+label! {
+    /// Whether origins may be asked.
+    pub enum UpstreamMode in "mode" {
+        /// They may.
+        Online = "online",
+        /// Not at present.
+        Offline = "offline",
+        /// Never.
+        Sealed = "sealed",
+    }
+}
+
+label! {
     /// What became of warming the artifact of a model.
     pub enum Warmed in "outcome" {
         /// Its bytes are in the store, verified.

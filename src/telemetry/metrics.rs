@@ -12,8 +12,8 @@ use metrics_exporter_prometheus::{
 use super::{
     instrument::{self, Counter, Durations, Instrument, Kind, Level, Series, Sizes},
     label::{
-        Class, Delivery, Dimension, Direction, Door, Handshake, Inside, Outcome, Rejected,
-        Uncached, UpstreamError, UpstreamOutcome, Version, Warmed,
+        Class, Delivery, Dimension, Direction, Door, Handshake, Inside, JobEnd, JobKind, Outcome,
+        Rejected, Uncached, UpstreamError, UpstreamMode, UpstreamOutcome, Version, Warmed,
     },
 };
 use crate::artifact::Totals;
@@ -82,6 +82,8 @@ table! {
     "artifact_cache_upstream_seconds" => upstream_duration: Durations, "Seconds until the head of an origin's response";
     "artifact_cache_upstream_errors_total" => upstream_errors: Series<UpstreamError>, "Failed requests to origins, by reason";
     "artifact_cache_circuit_open" => circuit_open: Level, "Origins that are not asked at present because they kept failing";
+    "artifact_cache_upstream_mode" => upstream_mode: Series<UpstreamMode, Level>, "Whether origins may be asked: 1 for the mode in force";
+    "artifact_cache_withheld_total" => withheld: Counter, "Requests for which an origin would have been asked, had it been allowed";
     "artifact_cache_tunnels_in_flight" => tunnels_in_flight: Level, "CONNECT tunnels open";
     "artifact_cache_tunnel_bytes_total" => tunnel_bytes: Series<Direction>, "Bytes through CONNECT tunnels, by direction";
     "artifact_cache_intercepted_total" => intercepted: Series<Inside>, "CONNECT tunnels that ended here, by what came of it";
@@ -92,6 +94,9 @@ table! {
     "artifact_cache_models_warmed_total" => models_warmed: Series<Warmed>, "Artifacts of models brought into the cache when they went into production, by what came of it";
     "artifact_cache_webhook_attempts_total" => webhook_attempts: Series<Delivery>, "Attempts to deliver messages about models, by what came of them";
     "artifact_cache_webhooks_waiting" => webhooks_waiting: Level, "Messages about models that are not delivered yet";
+    "artifact_cache_jobs_running" => jobs_running: Series<JobKind, Level>, "Jobs at work, by kind";
+    "artifact_cache_jobs_total" => jobs: Series<(JobKind, JobEnd)>, "Jobs that ended, by kind and how";
+    "artifact_cache_job_failures_total" => job_failures: Series<JobKind>, "Single URLs and artifacts that jobs failed with, by kind";
     "artifact_cache_catalog_size_bytes" => catalog_size: Level, "Size of the catalog on disk";
     "artifact_cache_catalog_commits_total" => catalog_commits: Counter, "Transactions committed to the catalog";
     "artifact_cache_allocated_bytes" => allocated: Level, "Blocks on disk of all stored artifacts, those that wait for their removal included";

@@ -11,6 +11,7 @@ use std::{
 
 use http::{HeaderValue, Request};
 use tower_http::request_id::{MakeRequestId, RequestId};
+use uuid::{Builder, fmt::Hyphenated};
 
 /// Makes an id for each request that brings none. Clones count together.
 #[derive(Clone)]
@@ -33,16 +34,11 @@ impl MakeRequestId for RequestIds {
         // Only distinct, not ordered with anything.
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (high, low) = (mixed(self.process ^ number), mixed(!self.process ^ number));
-        let (high, low) = (high & !(0xF << 12) | 4 << 12, low & !(3 << 62) | 2 << 62);
-        let id = format!(
-            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-            high >> 32,
-            high >> 16 & 0xFFFF,
-            high & 0xFFFF,
-            low >> 48,
-            low & 0xFFFF_FFFF_FFFF,
-        );
-        HeaderValue::try_from(id).ok().map(RequestId::new)
+        let bytes = (u128::from(high) << 64 | u128::from(low)).to_be_bytes();
+        let id = Builder::from_random_bytes(bytes).into_uuid();
+        let mut text = [0; Hyphenated::LENGTH];
+        let text = id.hyphenated().encode_lower(&mut text);
+        HeaderValue::from_str(text).ok().map(RequestId::new)
     }
 }
 
@@ -51,4 +47,26 @@ const fn mixed(number: u64) -> u64 {
     let number = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let number = (number ^ (number >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     number ^ (number >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_distinct_and_of_version_4() {
+        let mut ids = RequestIds::default();
+        let request = Request::new(());
+        let mut seen = std::collections::HashSet::new();
+        for _ in 0..1000 {
+            let id = ids.make_request_id(&request).expect("an id");
+            let text = id.header_value().to_str().expect("text").to_owned();
+            assert_eq!(text.as_bytes()[14], b'4', "{text}");
+            assert!(
+                matches!(text.as_bytes()[19], b'8' | b'9' | b'a' | b'b'),
+                "{text}"
+            );
+            assert!(seen.insert(text));
+        }
+    }
 }

@@ -78,6 +78,8 @@ impl Shared {
         errand: &Errand,
     ) -> Result<Response<Body>, BoxError> {
         let uri = &there.origin;
+        // Retries and redirects stop as soon as no origin may be asked any more.
+        self.contact.admit()?;
         // A store is where the configuration says: nothing leads to it from elsewhere.
         let is_store = there.signing.is_some();
         let rewritten = self.ways.rewritten(uri).filter(|_| !is_store);

@@ -18,7 +18,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Guard, Link, Reason, UpstreamFailure, names::Names, parent::Parent, ways::Ways};
+use super::{
+    Contact, Guard, Link, Reason, UpstreamFailure, names::Names, parent::Parent, ways::Ways,
+};
+use crate::{clock::Clock, config::upstream::Mode};
 
 /// How long one address may keep the next one waiting (RFC 8305 §5 recommends 250 ms).
 const HEAD_START: Duration = Duration::from_millis(250);
@@ -31,6 +34,8 @@ pub struct Dialer {
     names: Names,
     guard: Arc<dyn Guard>,
     connect_timeout: Duration,
+    contact: Contact,
+    clock: Clock,
     ways: Arc<Ways>,
     /// For parents that are spoken to inside TLS; none without a parent.
     tls: Option<Arc<ClientConfig>>,
@@ -44,9 +49,16 @@ impl Dialer {
             names: Names::new(),
             guard,
             connect_timeout,
+            contact: Contact::new(Mode::Online),
+            clock: Clock::system(),
             ways: Arc::default(),
             tls: None,
         }
+    }
+
+    /// The same dialer, which dials when it may.
+    pub(super) fn held_by(self, contact: Contact) -> Self {
+        Self { contact, ..self }
     }
 
     /// The same dialer, which takes these ways.
@@ -71,6 +83,7 @@ impl Dialer {
     /// # Errors
     /// An [`UpstreamFailure`], or what the guard said of an address.
     pub async fn connect(&self, host: &str, port: u16) -> Result<Link, BoxError> {
+        self.contact.admit_tunnel(host, port, &self.clock)?;
         let (link, _) = self.connect_for("tunnel", host, port).await?;
         Ok(link)
     }
@@ -83,6 +96,7 @@ impl Dialer {
         host: &str,
         port: u16,
     ) -> Result<(Link, bool), BoxError> {
+        self.contact.admit()?;
         let connecting = async {
             let Some(parent) = self.ways.parent_of(host, port) else {
                 let stream = self
@@ -104,6 +118,7 @@ impl Dialer {
 
     /// Whether a host may be dialled, judged by its addresses. With a parent it is not ours to look up.
     pub(super) async fn check(&self, host: &str, port: u16) -> Result<(), BoxError> {
+        self.contact.admit()?;
         if self.ways.parent_of(host, port).is_some() {
             return Ok(());
         }

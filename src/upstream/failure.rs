@@ -26,6 +26,10 @@ pub enum Reason {
     CircuitOpen,
     /// The origin is asked too often: by its own word, or by a setting.
     Throttled,
+    /// `upstream.mode` is `offline`.
+    Offline,
+    /// `upstream.mode` is `sealed`.
+    Sealed,
 }
 
 /// An origin did not answer, or not usably.
@@ -52,6 +56,8 @@ impl Reason {
             Self::Invalid => "invalid",
             Self::CircuitOpen => "circuit_open",
             Self::Throttled => "throttled",
+            Self::Offline => "offline",
+            Self::Sealed => "sealed",
         }
     }
 
@@ -62,6 +68,12 @@ impl Reason {
             self,
             Self::Dns | Self::Connect | Self::ConnectTimeout | Self::Tls | Self::Timeout
         )
+    }
+
+    /// Whether no origin was to be asked.
+    #[must_use]
+    pub const fn is_withheld(self) -> bool {
+        matches!(self, Self::Offline | Self::Sealed)
     }
 
     /// Whether asking the same origin again may go better. A certificate stays wrong.
@@ -134,6 +146,8 @@ impl fmt::Display for UpstreamFailure {
             Reason::Invalid => "the origin's response is not valid",
             Reason::CircuitOpen => "the origin failed too often lately",
             Reason::Throttled => "the origin is asked too often",
+            Reason::Offline => "no origin is asked: `upstream.mode` is `offline`",
+            Reason::Sealed => "no origin is asked: `upstream.mode` is `sealed`",
         })
     }
 }

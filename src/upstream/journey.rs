@@ -8,7 +8,7 @@ use http::{Request, Response};
 use tokio::time::Instant;
 
 use super::{
-    NoTarget, Shared,
+    NoTarget, Shared, UpstreamFailure,
     attempt::{self, Errand},
     destination::Destination,
     explain,
@@ -35,8 +35,16 @@ impl Shared {
             follows: Follow::of(target.mode, request.method(), self.presigned),
         };
         let here = self.destination(&target, operation)?;
+        self.may_go(&request, &target)?;
         let request = self.outgoing(request, &target);
         self.travel(request, here, &target, errand).await
+    }
+
+    /// Nothing goes out, not even a look-up, while no origin may be asked.
+    fn may_go(&self, request: &Request<Body>, target: &Target) -> Result<(), UpstreamFailure> {
+        self.contact
+            .admit_request(request, target, &self.clock)
+            .inspect_err(|_| self.observe.withheld())
     }
 
     async fn travel(

@@ -5,6 +5,7 @@ mod attempt;
 mod body;
 mod circuit;
 mod connector;
+mod contact;
 mod destination;
 mod dial;
 mod exempt;
@@ -44,6 +45,7 @@ use self::{
     ways::Ways,
 };
 pub use self::{
+    contact::Contact,
     dial::Dialer,
     failure::{Reason, UpstreamFailure},
     framing::BadFraming,
@@ -80,6 +82,7 @@ struct Shared {
     retries: Arc<Retries>,
     throttle: Arc<Throttle>,
     clock: Clock,
+    contact: Contact,
     guard: Arc<dyn Guard>,
     observe: Arc<dyn Observe>,
     user_agent: HeaderValue,
@@ -147,7 +150,9 @@ impl Upstreams {
         guard: Arc<dyn Guard>,
         roots: Roots,
     ) -> Result<Self, InvalidUpstream> {
+        let contact = Contact::new(settings.mode);
         let dialer = Dialer::new(Arc::clone(&guard), settings.connect_timeout.0);
+        let dialer = dialer.held_by(contact.clone());
         let (dialer, ways, pool) = led(dialer, settings, &roots)?;
         let circuits = Circuits::new(settings.circuit_failures, settings.circuit_open.0);
         Ok(Self(Arc::new(ArcSwap::from_pointee(Shared {
@@ -160,6 +165,7 @@ impl Upstreams {
             retries: Retries::new(settings.max_retries).into(),
             throttle: Throttle::new(settings).into(),
             clock: Clock::system(),
+            contact,
             guard,
             observe: Arc::new(()),
             user_agent: HeaderValue::from_str(&settings.user_agent)?,
@@ -217,6 +223,12 @@ impl Upstreams {
     #[must_use]
     pub fn open_circuits(&self) -> u64 {
         self.0.load().circuits.open_at(Instant::now())
+    }
+
+    /// Whether origins may be asked, and what was wanted of them in vain.
+    #[must_use]
+    pub fn contact(&self) -> Contact {
+        self.0.load().contact.clone()
     }
 
     /// What opens connections, under the same guard and deadline: for tunnels.

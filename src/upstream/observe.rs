@@ -11,6 +11,8 @@ use super::Reason;
 pub trait Observe: Send + Sync {
     /// The cache asks for something.
     fn requested(&self) {}
+    /// No origin was asked, because none may be.
+    fn withheld(&self) {}
     /// A request is tried again.
     fn retried(&self) {}
     /// One attempt at an origin ended so long after it began: with the status of its answer, or without

@@ -6,5 +6,5 @@ mod cached;
 mod lax;
 mod refused;
 mod rules;
-mod support;
+pub(crate) mod support;
 mod tokens;

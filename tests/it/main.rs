@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod backup;
 mod cas;
 mod catalog;
 mod classes;
@@ -26,6 +27,7 @@ mod framing;
 mod fsck;
 mod intercept;
 mod invalidate;
+mod jobs;
 mod listeners;
 mod logs;
 mod manage;
@@ -41,6 +43,7 @@ mod revalidate;
 mod rfc9111;
 mod s3_client;
 mod s3_upstream;
+mod sealed;
 mod server;
 mod setup;
 mod stale;

@@ -3,6 +3,7 @@
 mod lies;
 mod memory;
 mod parts;
+mod ranges;
 mod restart;
 mod resume;
 mod space;

@@ -19,6 +19,7 @@ mod egress;
 mod hop;
 mod independence;
 mod limit;
+mod ranges;
 mod recall;
 mod record;
 mod rescue;

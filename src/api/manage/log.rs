@@ -5,22 +5,19 @@ use http::Response;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use super::{ApiError, invalid, off_thread, ok};
+use super::{ApiError, listing, off_thread, ok};
 use crate::{
     api::timestamp::rfc3339,
     catalog::{Eviction, policy::Queue},
     store::Store,
 };
 
-const DEFAULT_LIMIT: usize = 50;
-const MAX_LIMIT: usize = 200;
-
 pub(super) async fn list(store: &Store, query: &str) -> Result<Response<Body>, BoxError> {
-    let (mut before, mut limit) = (u64::MAX, DEFAULT_LIMIT);
+    let (mut before, mut limit) = (u64::MAX, listing::DEFAULT_LIMIT);
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         match &*name {
-            "cursor" => before = cursor(&value)?,
-            "limit" => limit = self::limit(&value)?,
+            "cursor" => before = listing::cursor('e', &value)?,
+            "limit" => limit = listing::limit(&value)?,
             _ => return Err(ApiError::UnknownParameter(name.into_owned()).into()),
         }
     }
@@ -30,23 +27,9 @@ pub(super) async fn list(store: &Store, query: &str) -> Result<Response<Body>, B
     let has_more = found.len() > limit;
     found.truncate(limit);
     let next = found.last().filter(|_| has_more);
-    let next = next.map(|last| format!("e{:x}", last.number));
+    let next = next.map(|last| listing::cursor_of('e', last.number));
     let items: Vec<Value> = found.iter().map(shown).collect();
     ok(&json!({"items": items, "next_cursor": next}))
-}
-
-fn cursor(text: &str) -> Result<u64, BoxError> {
-    let number = text.strip_prefix('e');
-    number
-        .and_then(|number| u64::from_str_radix(number, 16).ok())
-        .ok_or_else(|| invalid("cursor", "is not one that this list gave out"))
-}
-
-fn limit(text: &str) -> Result<usize, BoxError> {
-    let limit = text.parse().ok();
-    limit
-        .filter(|limit| (1..=MAX_LIMIT).contains(limit))
-        .ok_or_else(|| invalid("limit", "must be a number from 1 to 200"))
 }
 
 /// One eviction.

@@ -2,26 +2,39 @@
 //! what shall go (`purge`, `gc`). A layer before the other local routes, because some of these read a
 //! body. Who may ask is decided before: reading needs `admin:read`, everything else `admin:write`.
 
+mod describe;
 mod gc;
+mod listing;
 mod log;
+mod misses;
 mod pins;
 mod purge;
 mod subject;
 mod why;
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
 use artifact_cache_layers::body::{Body, BoxError};
 use http::{Method, Request, Response, StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
+
+pub(super) use describe::operations;
 
 use super::{
     ApiError, answer, json,
     routed::{Routed, Routes},
 };
-use crate::{error::Error, store::Store};
+use crate::{artifact::misses::Misses, config::Config, error::Error, store::Store};
 
 /// The routes.
 #[derive(Clone)]
-pub struct Manage(Store);
+pub struct Manage {
+    store: Store,
+    /// What was asked for while no origin might be asked.
+    misses: Arc<Misses>,
+    config: Arc<ArcSwap<Config>>,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Route {
@@ -30,24 +43,45 @@ enum Route {
     Pins,
     Purge,
     Gc,
+    Misses,
 }
 
 impl Manage {
-    /// The routes over `store`, in front of `inner`.
-    pub const fn before<S>(store: Store, inner: S) -> Routed<Self, S> {
-        Routed::new(Self(store), inner)
+    /// The routes over `store`, and what was asked for in vain.
+    #[must_use]
+    pub const fn new(store: Store, misses: Arc<Misses>, config: Arc<ArcSwap<Config>>) -> Self {
+        Self {
+            store,
+            misses,
+            config,
+        }
+    }
+
+    /// These in front of `inner`.
+    pub const fn before<S>(self, inner: S) -> Routed<Self, S> {
+        Routed::new(self, inner)
     }
 }
 
+/// Every route, by its path.
+const TABLE: [(&str, Route); 6] = [
+    ("/api/v1/why", Route::Why),
+    ("/api/v1/evictions", Route::Evictions),
+    ("/api/v1/pins", Route::Pins),
+    ("/api/v1/purge", Route::Purge),
+    ("/api/v1/gc", Route::Gc),
+    ("/api/v1/misses", Route::Misses),
+];
+
 fn route(path: &str) -> Option<Route> {
-    Some(match path.strip_prefix("/api/v1/")? {
-        "why" => Route::Why,
-        "evictions" => Route::Evictions,
-        "pins" => Route::Pins,
-        "purge" => Route::Purge,
-        "gc" => Route::Gc,
-        _ => return None,
-    })
+    let mut routes = TABLE.iter();
+    routes.find_map(|(own, route)| (*own == path).then_some(*route))
+}
+
+/// Every path with its methods.
+#[cfg(test)]
+pub(super) fn known() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TABLE.iter().map(|(path, route)| (*path, route.methods()))
 }
 
 impl Route {
@@ -56,6 +90,7 @@ impl Route {
             Self::Why | Self::Evictions => "GET, HEAD",
             Self::Pins => "GET, HEAD, POST, DELETE",
             Self::Purge | Self::Gc => "POST",
+            Self::Misses => "GET, HEAD, DELETE",
         }
     }
 }
@@ -66,7 +101,7 @@ impl Routes for Manage {
     }
 
     async fn answer(self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
-        let store = &self.0;
+        let store = &self.store;
         let Some(route) = route(request.uri().path()) else {
             return Err(ApiError::NoRoute.into());
         };
@@ -82,6 +117,8 @@ impl Routes for Manage {
             (Route::Pins, Method::DELETE) => pins::remove(store, query).await,
             (Route::Purge, Method::POST) => purge::purge(store, body).await,
             (Route::Gc, Method::POST) => gc::collect(store, body).await,
+            (Route::Misses, Method::GET) => misses::list(&self, query).await,
+            (Route::Misses, Method::DELETE) => misses::clear(&self, query),
             _ => Err(ApiError::MethodNotAllowed(route.methods()).into()),
         };
         response.map(|response| {

@@ -10,7 +10,7 @@ use http::{Response, StatusCode};
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::{ApiError, answer, describe, files, models, resolve, tokens};
+use super::{ApiError, answer, backup, describe, files, jobs, manage, models, resolve, tokens};
 
 pub(super) use self::operation::{Answer, Operation, needed, number, query, text};
 
@@ -67,6 +67,9 @@ fn operations(generator: &mut SchemaGenerator) -> Vec<Operation> {
     all.extend(models::operations(generator));
     all.extend(describe::operations(generator));
     all.extend(tokens::operations(generator));
+    all.extend(jobs::operations(generator));
+    all.extend(manage::operations(generator));
+    all.extend(backup::operations(generator));
     all
 }
 
@@ -119,6 +122,9 @@ mod tests {
             .chain(models::known())
             .chain(files::known())
             .chain(tokens::known())
+            .chain(jobs::known())
+            .chain(manage::known())
+            .chain(backup::known())
             .chain(resolve::known())
             .chain(doors::known());
         let known: Known = tables

@@ -3,10 +3,7 @@
 
 use std::{
     fs::File,
-    io,
     ops::Range,
-    os::unix::fs::FileExt as _,
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
 };
@@ -19,13 +16,9 @@ use artifact_cache_layers::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use tokio::task::JoinHandle;
 
 use super::{Abandoned, Growing};
-use crate::blob::readers::Reader;
-
-/// Bytes read at once for a transport that cannot send regions of a file.
-const READ: u64 = 512 << 10;
+use crate::blob::{readers::Reader, reading::Reading};
 
 /// A body that reads a blob while it grows.
 pub(super) struct Follow {
@@ -36,7 +29,7 @@ pub(super) struct Follow {
     is_last_held: bool,
     expect: Option<Sha256>,
     trailers: bool,
-    reading: Option<JoinHandle<io::Result<Bytes>>>,
+    reading: Reading,
 }
 
 impl Follow {
@@ -53,7 +46,7 @@ impl Follow {
             is_last_held,
             expect: wanted.expect,
             trailers: wanted.trailers,
-            reading: None,
+            reading: Reading::default(),
         }
     }
 
@@ -172,34 +165,30 @@ impl FileBody for Follow {
     }
 
     fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
-        loop {
-            if let Some(reading) = &mut self.reading {
-                let read = ready!(Pin::new(reading).poll(cx));
-                self.reading = None;
-                let bytes = match read {
-                    Ok(Ok(bytes)) => bytes,
-                    Ok(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
-                    Err(error) => return Poll::Ready(Some(Err(error.into()))),
-                };
-                self.advance(bytes.len() as u64);
-                return Poll::Ready(Some(Ok(bytes)));
-            }
-            let window = match ready!(self.poll_window(cx)) {
-                Some(Ok(window)) => window,
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => return Poll::Ready(None),
-            };
-            if let Some(bytes) = self.in_memory(&window) {
-                self.advance(bytes.len() as u64);
-                return Poll::Ready(Some(Ok(bytes)));
-            }
-            match self.in_file(&window) {
-                Ok((file, part)) => {
-                    self.reading = Some(tokio::task::spawn_blocking(move || read(&file, &part)));
-                }
-                Err(error) => return Poll::Ready(Some(Err(error))),
-            }
+        let window = match ready!(self.poll_window(cx)) {
+            Some(Ok(window)) => window,
+            Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+            None => return Poll::Ready(None),
+        };
+        // Bytes that came to memory since a read began would be given twice.
+        if !self.reading.has_begun()
+            && let Some(bytes) = self.in_memory(&window)
+        {
+            self.advance(bytes.len() as u64);
+            return Poll::Ready(Some(Ok(bytes)));
         }
+        let (file, part) = match self.in_file(&window) {
+            Ok(found) => found,
+            Err(error) => return Poll::Ready(Some(Err(error))),
+        };
+        let read = ready!(self.reading.poll(cx, &file, &part));
+        Poll::Ready(Some(match read {
+            Ok(bytes) => {
+                self.advance(bytes.len() as u64);
+                Ok(bytes)
+            }
+            Err(error) => Err(error.into()),
+        }))
     }
 
     fn remaining(&self) -> Option<u64> {
@@ -226,11 +215,4 @@ impl FileBody for Follow {
             .filter_map(|(name, text)| Some((name, HeaderValue::try_from(text).ok()?)));
         self.trailers.then(|| fields.collect())
     }
-}
-
-fn read(file: &File, part: &Range<u64>) -> io::Result<Bytes> {
-    let len = (part.end - part.start).min(READ);
-    let mut bytes = vec![0; usize::try_from(len).map_err(io::Error::other)?];
-    file.read_exact_at(&mut bytes, part.start)?;
-    Ok(bytes.into())
 }

@@ -27,7 +27,9 @@ use super::{
     read::COUNTERS_KEY,
     set::ResponseSet,
 };
-use artifact_cache_layers::semantics::cache_key::CacheKey;
+use artifact_cache_layers::semantics::{
+    cache_key::CacheKey, stored_response::StoredResponse, target_uri::TargetUri,
+};
 
 type Result<T, E = CatalogError> = std::result::Result<T, E>;
 
@@ -63,12 +65,7 @@ impl<'e> Transaction<'e> {
                 uri,
                 final_url,
                 response,
-            } => self.store(&Addition {
-                key: *key,
-                uri: uri.clone(),
-                final_url: final_url.clone(),
-                response: response.clone(),
-            }),
+            } => self.store(&addition((key, uri, final_url, response))),
             Change::Refer(addition) => self.refer(addition),
             Change::Recover(addition) => self.recover(addition),
             Change::Invalidate { key } => self.invalidate(key),
@@ -89,13 +86,28 @@ impl<'e> Transaction<'e> {
             Change::Evict { steps, reason } => self.evict(steps, reason),
             Change::Pin { of, note } => self.pin(of, note),
             Change::Unpin(of) => self.unpin(of),
+            Change::PutJob(job) => self.put_job(job),
+            Change::Mark { name, value } => self.mark(name, value.as_deref()),
             Change::Reindex => self.reindex(),
+            Change::Registry(_)
+            | Change::Announced(..)
+            | Change::Delivered { .. }
+            | Change::Receivers(_)
+            | Change::ImportModel(..)
+            | Change::Import(_) => self.apply_to_registry(change),
+        }
+    }
+
+    /// The changes of the registry and of what it tells; any other changes nothing.
+    fn apply_to_registry(&mut self, change: &Change) -> Result<Written> {
+        match change {
             Change::Registry(order) => self.registry(order),
             Change::Announced(order, announce) => self.announced(order, announce),
             Change::Delivered { number, to } => self.delivered(*number, to),
             Change::Receivers(all) => self.receivers(all),
             Change::ImportModel(model, events) => self.import_model(model, events),
             Change::Import(import) => self.import(import),
+            _ => Ok(Written::default()),
         }
     }
 
@@ -150,5 +162,17 @@ impl<'e> Transaction<'e> {
         let bytes = codec::encode_set(self.counters.revision, set);
         let responses = self.tables.responses;
         responses.put_record(&mut self.txn, key.as_bytes(), bytes)
+    }
+}
+
+/// The parts of a change as one.
+fn addition(
+    (key, uri, final_url, response): (&CacheKey, &TargetUri, &Option<String>, &StoredResponse),
+) -> Addition {
+    Addition {
+        key: *key,
+        uri: uri.clone(),
+        final_url: final_url.clone(),
+        response: response.clone(),
     }
 }

@@ -80,7 +80,7 @@ pub struct Consistency {
 
 /// Why a data directory cannot be checked.
 #[derive(Debug, thiserror::Error)]
-enum NotChecked {
+pub(super) enum NotChecked {
     #[error("there is no cache at {}", .0.display())]
     NoStore(PathBuf),
     #[error("a running cache uses {}; stop it first", .0.display())]
@@ -141,11 +141,11 @@ pub(in crate::cli) fn verify(
     each: &mut dyn FnMut(Verified),
 ) -> Result<(), BoxError> {
     let storage = storage(settings)?;
-    let blobs = blobs(&storage)?;
+    let blobs = open_blobs(&storage)?;
     if let Some(digest) = digest {
         return verify_file(&blobs, digest, each);
     }
-    match catalog(&storage) {
+    match open_catalog(&storage) {
         Ok(catalog) => {
             verify_all((&catalog, &blobs), Pace::default(), |digest, verdict| {
                 each(verified(*digest, verdict));
@@ -197,8 +197,8 @@ fn verified(digest: Sha256, verdict: Verdict) -> Verified {
 /// Compares catalog and files, and mends what it is told to.
 pub(in crate::cli) fn fsck(settings: Settings, check: Check) -> Result<Consistency, BoxError> {
     let storage = storage(settings)?;
-    let blobs = blobs(&storage)?;
-    let catalog = catalog(&storage).map_err(|error| match error {
+    let blobs = open_blobs(&storage)?;
+    let catalog = open_catalog(&storage).map_err(|error| match error {
         CatalogError::InUse(path) => BoxError::from(NotChecked::InUse(path)),
         error => error.into(),
     })?;
@@ -222,7 +222,7 @@ pub(in crate::cli) fn maintain(
     if !is_directory(&storage.database) {
         return Err(NotChecked::NoStore(storage.database.clone()).into());
     }
-    let catalog = catalog(&storage).map_err(|error| match error {
+    let catalog = open_catalog(&storage).map_err(|error| match error {
         CatalogError::InUse(path) => BoxError::from(NotChecked::InUse(path)),
         error => error.into(),
     })?;
@@ -242,7 +242,7 @@ pub(in crate::cli) fn import(
     incoming: Incoming,
     may_write: &dyn Fn(&ImportReport) -> bool,
 ) -> Result<ImportReport, BoxError> {
-    let catalog = catalog(&storage(settings)?).map_err(|error| match error {
+    let catalog = open_catalog(&storage(settings)?).map_err(|error| match error {
         CatalogError::InUse(path) => BoxError::from(NotChecked::InUse(path)),
         error => error.into(),
     })?;
@@ -255,12 +255,12 @@ pub(in crate::cli) fn import(
     Ok(report)
 }
 
-fn storage(settings: Settings) -> Result<Storage, BoxError> {
+pub(super) fn storage(settings: Settings) -> Result<Storage, BoxError> {
     Ok(config::load(&sources(settings))?.config.storage)
 }
 
 /// The blobs of a directory that is there: a mistyped one is not made.
-fn blobs(storage: &Storage) -> Result<BlobStore, BoxError> {
+pub(super) fn open_blobs(storage: &Storage) -> Result<BlobStore, BoxError> {
     if !is_directory(&storage.base_path) {
         return Err(NotChecked::NoStore(storage.base_path.clone()).into());
     }
@@ -268,11 +268,11 @@ fn blobs(storage: &Storage) -> Result<BlobStore, BoxError> {
     Ok(BlobStore::open(root, temporary, BlobOptions::default())?)
 }
 
-fn is_directory(path: &Path) -> bool {
+pub(super) fn is_directory(path: &Path) -> bool {
     path.metadata().is_ok_and(|metadata| metadata.is_dir())
 }
 
-fn catalog(storage: &Storage) -> Result<Catalog, CatalogError> {
+pub(super) fn open_catalog(storage: &Storage) -> Result<Catalog, CatalogError> {
     let options = CatalogOptions::default();
     Catalog::open(&storage.database, &options, Clock::system())
 }

@@ -55,15 +55,16 @@ pub(in crate::cli) fn tokens(settings: Settings) -> Result<Tokens, BoxError> {
             catalog,
             clock,
         })),
-        Err(CatalogError::InUse(_)) => {
-            let note = Note::read(&database).map_err(|error| NotReached::NoNote(error.into()))?;
-            let holder = serde_json::from_str(&note);
-            Ok(Tokens::Held(
-                holder.map_err(|error| NotReached::NoNote(error.into()))?,
-            ))
-        }
+        Err(CatalogError::InUse(_)) => Ok(Tokens::Held(holder(&database)?)),
         Err(error) => Err(error.into()),
     }
+}
+
+/// The process that holds the catalog in a directory.
+pub(super) fn holder(database: &std::path::Path) -> Result<Holder, BoxError> {
+    let note = Note::read(database).map_err(|error| NotReached::NoNote(error.into()))?;
+    let holder = serde_json::from_str(&note);
+    Ok(holder.map_err(|error| NotReached::NoNote(error.into()))?)
 }
 
 impl Own {

@@ -32,7 +32,7 @@ impl Ls {
         out: &mut Output,
     ) -> Result<(), Failure> {
         let Location { bucket, key } = Location::of(&self.prefix, store.settings());
-        let each = |objects: Vec<crate::s3::client::Listed>| {
+        let each = |objects: Vec<crate::s3::Listed>| {
             for object in objects {
                 let (size, modified) = (object.size_bytes, object.modified);
                 let line = if given.json {

@@ -13,18 +13,18 @@ use crate::support::{
 pub(super) use crate::tls::support::{Http2, offering, trusting};
 
 /// Everything that interception takes.
-pub(super) struct Kit {
-    pub(super) origin: Origin,
+pub(crate) struct Kit {
+    pub(crate) origin: Origin,
     directory: TempDir,
 }
 
 impl Kit {
     /// With an authority that is bound to these hosts.
-    pub(super) fn new(hosts: &[&str]) -> Self {
+    pub(crate) fn new(hosts: &[&str]) -> Self {
         Self::of(Origin::start_tls(), hosts)
     }
 
-    pub(super) fn of(origin: Origin, hosts: &[&str]) -> Self {
+    pub(crate) fn of(origin: Origin, hosts: &[&str]) -> Self {
         let directory = TempDir::new().unwrap();
         let kit = Self { origin, directory };
         let mut arguments = vec!["init"];
@@ -35,7 +35,7 @@ impl Kit {
     }
 
     /// Runs a verb of `ca` on the data directory.
-    pub(super) fn ca(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn ca(&self, arguments: &[&str]) -> Output {
         let mut program = program();
         program
             .arg("ca")
@@ -45,22 +45,22 @@ impl Kit {
         program.output().unwrap()
     }
 
-    pub(super) fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.directory.path().join("data")
     }
 
     /// The certificate that clients must trust.
-    pub(super) fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         fs::read_to_string(self.data().join("ca/ca.pem")).unwrap()
     }
 
     /// A client that trusts the cache's authority and nobody else, offering these protocols.
-    pub(super) fn trusting(&self, protocols: &[&str]) -> Arc<ClientConfig> {
+    pub(crate) fn trusting(&self, protocols: &[&str]) -> Arc<ClientConfig> {
         offering(&trusting(&self.pem()), protocols)
     }
 
     /// A cache that intercepts, with more settings in YAML.
-    pub(super) fn setup(&self, more: &str) -> Setup {
+    pub(crate) fn setup(&self, more: &str) -> Setup {
         let yaml = self.yaml(more);
         let ports = "[443, 80, 1024-65535]";
         let setup = Cache::setup().data(&self.data()).config(&yaml);
@@ -68,7 +68,7 @@ impl Kit {
     }
 
     /// The settings of such a cache.
-    pub(super) fn yaml(&self, more: &str) -> String {
+    pub(crate) fn yaml(&self, more: &str) -> String {
         let extra_ca = self.directory.path().join("origin.pem");
         fs::write(&extra_ca, self.origin.authority().pem()).unwrap();
         format!(
@@ -77,17 +77,17 @@ impl Kit {
         )
     }
 
-    pub(super) fn start(&self) -> Cache {
+    pub(crate) fn start(&self) -> Cache {
         self.setup("").start()
     }
 
     /// The authority of the origin, as a CONNECT names it.
-    pub(super) fn place(&self) -> String {
+    pub(crate) fn place(&self) -> String {
         format!("localhost:{}", self.origin.address().port())
     }
 
     /// A client inside a tunnel to the origin, which trusts the cache's authority only.
-    pub(super) fn client(&self, cache: &Cache) -> Client {
+    pub(crate) fn client(&self, cache: &Cache) -> Client {
         let mut client = cache.client();
         let response = client.connect_tunnel(&self.place());
         assert_eq!(response.status(), 200, "{:?}", response.head);
@@ -95,19 +95,19 @@ impl Kit {
     }
 
     /// GET of a path inside a tunnel of its own.
-    pub(super) fn get(&self, cache: &Cache, path: &str) -> Response {
+    pub(crate) fn get(&self, cache: &Cache, path: &str) -> Response {
         self.client(cache).exchange(&self.request(path))
     }
 
     /// GET of a path with the origin's `Host`.
-    pub(super) fn request(&self, path: &str) -> Request {
+    pub(crate) fn request(&self, path: &str) -> Request {
         Request::get(path)
             .without("Host")
             .field("Host", &self.place())
     }
 
     /// An immutable artifact at this path.
-    pub(super) fn publish(&self, path: &str, length: u64) -> Content {
+    pub(crate) fn publish(&self, path: &str, length: u64) -> Content {
         let content = Content::seeded(length, length);
         let reply = Reply::file(content.clone(), "\"1\"").field("Cache-Control", "max-age=3600");
         self.origin.route(path, reply);
