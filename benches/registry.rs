@@ -163,8 +163,16 @@ fn lists(catalog: &Catalog, reads: u64) {
         contains: Some("nothing has this".into()),
         ..ModelFilter::default()
     };
-    report("text that is nowhere", reads.min(50), |_| {
+    report("text that is nowhere", reads.min(5000), |_| {
         list(catalog, &nowhere)
+    });
+    report("text that one has", reads.min(5000), |number| {
+        let step = number * 7919 % catalog.model_stats().map_or(1, |stats| stats.total) + 1;
+        let one = ModelFilter {
+            contains: Some(format!("Step {step} of")),
+            ..ModelFilter::default()
+        };
+        list(catalog, &one)
     });
 }
 

@@ -63,7 +63,7 @@ pub use crate::jobs::internal;
 pub use error::ApiError;
 pub use explain::{Explanation, StoredVariant};
 pub use health::{Health, NotReady};
-pub use models::{After, Registry};
+pub use models::{After, Registry, Telling};
 pub use routes::is_local;
 
 use internal::Internal;

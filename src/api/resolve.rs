@@ -79,7 +79,8 @@ pub(super) fn operations(generator: &mut SchemaGenerator) -> Vec<Operation> {
     let resolved = generator.subschema_for::<Resolved>().to_value();
     let wanted = generator.subschema_for::<Document>().to_value();
     let about = "A URI becomes a verified path on this machine";
-    vec![Operation::new(PATH, "post", about, &resolved).with_body(&wanted)]
+    let resolving = Operation::new(PATH, "post", about, &resolved);
+    vec![resolving.with_body(&wanted).asking_origin()]
 }
 
 impl ResolveLayer {

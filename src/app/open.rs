@@ -92,7 +92,7 @@ impl App {
             .intercepted_by(interception.clone())
             .observed_by(observers);
         let store = open_store(&config, &clock, &rules, &metrics, &tasks)?;
-        let after = webhooks::after(&config, addresses, &clock, &metrics, &tasks, &stop)?;
+        let after = webhooks::after(&config, addresses, store.catalog(), &metrics, &tasks, &stop)?;
         Ok(Self {
             gate: gate(&config, &store, &clock)?,
             history: History::new(store.clone(), metrics.clone()),

@@ -3,6 +3,7 @@
 
 use std::{
     fmt,
+    str::FromStr,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -58,6 +59,59 @@ impl fmt::Display for Moment {
     }
 }
 
+/// The text is no moment, or one before 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoMoment;
+
+impl FromStr for Moment {
+    type Err = NoMoment;
+
+    /// Reads what [`fmt::Display`] writes, and what others write for the same: `T` between day and time,
+    /// `Z` or `+00:00` behind it, any number of decimals, of which three count.
+    fn from_str(text: &str) -> Result<Self, NoMoment> {
+        let text = text.trim_end_matches('Z').trim_end_matches("+00:00");
+        let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+        let (day, time) = whole.split_once([' ', 'T']).ok_or(NoMoment)?;
+        let [year, month, day] = numbers(day, '-').ok_or(NoMoment)?;
+        let [hour, minute, second] = numbers(time, ':').ok_or(NoMoment)?;
+        let is_time = hour < 24 && minute < 60 && second < 60;
+        let days = days(year, month, day).filter(|_| is_time).ok_or(NoMoment)?;
+        if !decimals.bytes().all(|digit| digit.is_ascii_digit()) || decimals.is_empty() {
+            return Err(NoMoment);
+        }
+        let decimals = decimals.bytes().chain(*b"000").take(3);
+        let milliseconds = decimals.fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+        let seconds = days * 86_400 + hour * 3600 + minute * 60 + second;
+        Ok(Self(seconds * 1000 + milliseconds))
+    }
+}
+
+/// Three numbers with this between them.
+fn numbers(text: &str, between: char) -> Option<[u64; 3]> {
+    let mut parts = text.split(between).map(|part| {
+        let is_number = part.len() <= 4 && part.bytes().all(|digit| digit.is_ascii_digit());
+        part.parse().ok().filter(|_| is_number)
+    });
+    let numbers = [parts.next()??, parts.next()??, parts.next()??];
+    parts.next().is_none().then_some(numbers)
+}
+
+/// Days since 1970-01-01 of a day of the calendar, by the eras of [`civil`].
+fn days(year: u64, month: u64, day: u64) -> Option<u64> {
+    let years = if month <= 2 {
+        year.checked_sub(1)?
+    } else {
+        year
+    };
+    let march_month = if month > 2 { month - 3 } else { month + 9 };
+    let (era, year_of_era) = (years / 400, years % 400);
+    let day_of_year = (153 * march_month + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    let days = (era * 146_097 + day_of_era).checked_sub(719_468)?;
+    // What is no day of the calendar, such as 30 February, is another one.
+    (civil(days) == (year, month, day)).then_some(days)
+}
+
 /// Year, month and day of a number of days since 1970-01-01 in the Gregorian calendar, counted in
 /// eras of 400 years that begin on 1 March, so that the leap day is the last of its year.
 pub(crate) const fn civil(days: u64) -> (u64, u64, u64) {
@@ -88,6 +142,35 @@ mod tests {
         assert_eq!(whole.iso(), "2024-11-17T10:30:45+00:00");
         assert_eq!(whole.after(whole).to_string(), "2024-11-17 10:30:45.001");
         assert_eq!(Moment(1_731_839_445_017).whole_second(), whole);
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_what_is_no_time_is_refused() {
+        for at in [0, 17, 951_782_400_000, 1_731_839_445_017, 4_102_444_799_999] {
+            assert_eq!(Moment(at).to_string().parse(), Ok(Moment(at)));
+        }
+        for text in ["2024-11-17T10:30:45Z", "2024-11-17 10:30:45+00:00"] {
+            assert_eq!(text.parse(), Ok(Moment(1_731_839_445_000)));
+        }
+        let read = "2024-11-17 10:30:45.0179999".parse();
+        assert_eq!(read, Ok(Moment(1_731_839_445_017)));
+        for text in [
+            "",
+            "2024-11-17",
+            "2023-02-29 00:00:00",
+            "2024-13-01 00:00:00",
+            "2024-00-01 00:00:00",
+            "2024-01-00 00:00:00",
+            "2024-11-17 24:00:00",
+            "2024-11-17 10:30:45.",
+            "1969-12-31 23:59:59",
+            "0000-01-01 00:00:00",
+            "99999-01-01 00:00:00",
+            "2024-11-17 10:30:45+01:00",
+            "yesterday at noon",
+        ] {
+            assert_eq!(text.parse::<Moment>(), Err(NoMoment), "{text}");
+        }
     }
 
     #[test]

@@ -81,6 +81,13 @@ pub enum Inconsistency {
     },
     /// The sums of the queues of eviction are not the sums, or a number was given twice.
     WrongQueues,
+    /// Two models of one name and version.
+    SameName {
+        /// The number of one.
+        one: u64,
+        /// The number of the other.
+        other: u64,
+    },
     /// The sums are not the sums.
     WrongTotals {
         /// As recorded.

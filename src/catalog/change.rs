@@ -11,6 +11,7 @@ use crate::artifact::{
     file::{File, Label, PointerName},
     model::{
         Model, Refusal,
+        notice::Announce,
         plan::{Order, Plan},
     },
 };
@@ -154,6 +155,17 @@ pub enum Change {
     Reindex,
     /// A change of the registry of models. That it is refused is an answer, not an error.
     Registry(Box<Order>),
+    /// The same with messages about what it moves, written with it.
+    Announced(Box<Order>, Announce),
+    /// A receiver has a message, or will never get it.
+    Delivered {
+        /// The message.
+        number: u64,
+        /// The receiver.
+        to: String,
+    },
+    /// All receivers of messages there are: nothing waits for another one.
+    Receivers(Vec<String>),
     /// Writes a job, a new one or a changed one.
     PutJob(Box<super::JobRecord>),
     /// Writes how far something has come, or forgets it.
@@ -165,6 +177,8 @@ pub enum Change {
     },
     /// A model of another registry with its events; refused when its number or name is taken.
     ImportModel(Box<Model>, Vec<Event>),
+    /// Everything of an import, as [`Catalog::plan_import`](super::Catalog::plan_import) made it.
+    Import(Box<super::Import>),
 }
 
 impl Change {
@@ -182,7 +196,9 @@ impl Change {
                 | Self::Point { .. }
                 | Self::Reindex
                 | Self::Registry(_)
+                | Self::Announced(..)
                 | Self::ImportModel(..)
+                | Self::Import(_)
                 | Self::PutToken(_)
                 | Self::UseTokens { .. }
                 | Self::Pin { .. }
@@ -226,6 +242,8 @@ pub struct Written {
     pub model: Option<Result<Plan, Refusal>>,
     /// How many artifacts were tagged, or lost a tag.
     pub count: u64,
+    /// How many messages were written, and how many older ones were dropped for them.
+    pub announced: (u64, u64),
     /// What was evicted.
     pub evicted: Vec<super::Evicted>,
 }

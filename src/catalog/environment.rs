@@ -73,8 +73,12 @@ tables! {
     model_orders,
     /// Stage or name → how many models.
     model_counts,
+    /// 64 numbers of models → the texts of those models, to be searched.
+    model_texts,
     /// Model id and event id → event.
     model_events,
+    /// Number → a message about a model, and who has not got it yet.
+    outbox,
     /// Digest → uploaded file.
     files,
     /// Run or tokenizer → the file it points to.
@@ -120,6 +124,9 @@ impl Environment {
         let lmdb = unsafe { options.open(directory) }?;
         lmdb.clear_stale_readers()?;
         let tables = Tables::create(&lmdb)?;
+        let mut steps = lmdb.write_txn()?;
+        upgrade::take_steps(&tables, &mut steps)?;
+        steps.commit()?;
         Ok(Self {
             lmdb,
             tables,

@@ -23,6 +23,7 @@ mod list;
 mod models;
 pub mod operator;
 mod orders;
+mod outbox;
 mod pins;
 pub mod policy;
 mod ranks;
@@ -65,7 +66,7 @@ pub use self::{
     files::FileChange,
     jobs::{JobFailure, JobKey, JobRecord, JobState, MAX_JOBS},
     list::{MAX_LISTED, Selection},
-    models::{ModelFilter, ModelSort, ModelStats},
+    models::{Import, ImportReport, Incoming, ModelFilter, ModelSort, ModelStats},
     pins::{Keeper, Pin, PinOf},
     set::{BlobRecord, Holder, MAX_VARIANTS, MAX_VERSIONS, ResponseSet, Stored},
     snapshot::Snapshot,

@@ -184,7 +184,7 @@ fn a_catalog_of_a_newer_format_is_refused_and_left_alone() {
     for _ in 0..2 {
         let error = open(directory.path()).err();
         assert!(
-            matches!(error, Some(CatalogError::Newer { found: 2, known: 1 })),
+            matches!(error, Some(CatalogError::Newer { found: 3, known: 2 })),
             "{error:?}"
         );
     }

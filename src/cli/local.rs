@@ -10,7 +10,7 @@ pub(super) mod trust;
 use artifact_cache_layers::body::BoxError;
 
 pub use check::{Consistency, Damage, Verified};
-pub(super) use check::{fsck, maintain, verify};
+pub(super) use check::{fsck, import, maintain, verify};
 
 use super::settings::Settings;
 use crate::{

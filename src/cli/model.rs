@@ -3,6 +3,7 @@
 mod bench;
 mod change;
 mod export;
+mod import;
 mod ingest;
 mod look;
 mod place;
@@ -10,7 +11,7 @@ mod upload;
 
 use clap::Subcommand;
 
-use super::{exit::Failure, output::Output};
+use super::{exit::Failure, output::Output, settings::Settings};
 
 /// The verbs of the registry.
 #[derive(Debug, Subcommand)]
@@ -35,6 +36,8 @@ pub(super) enum Model {
     Rm(change::Rm),
     /// Write every model and event as JSON lines
     Export(export::Export),
+    /// Take in the models and events of another registry: a `SQLite` file or JSON lines
+    Import(import::Import),
 }
 
 impl Model {
@@ -51,7 +54,22 @@ impl Model {
             Self::Promote(verb) => verb.run(out).await,
             Self::Rm(verb) => verb.run(out).await,
             Self::Export(verb) => verb.run(out).await,
+            // Asks no server: see `import`.
+            Self::Import(verb) => verb.run(Settings::default(), out),
         }
+    }
+
+    /// Runs a verb that works on the data of this machine; writing waits for the catalog, so no task does.
+    pub(super) fn import(&self, settings: Settings, out: &mut Output) -> Result<(), Failure> {
+        match self {
+            Self::Import(verb) => verb.run(settings, out),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether it works on the data of this machine.
+    pub(super) const fn takes_settings(&self) -> bool {
+        matches!(self, Self::Import(_))
     }
 
     /// Whether failures are reported as JSON. Answers of the registry always are.
@@ -59,6 +77,7 @@ impl Model {
         match self {
             Self::Ls(verb) => verb.json,
             Self::Events(verb) => verb.json,
+            Self::Import(verb) => verb.json,
             _ => false,
         }
     }

@@ -16,7 +16,7 @@ section! {
         /// Who is told, by a name of your choice. An endpoint that is configured here may be reached whatever
         /// its address; it opens nothing to clients of the cache.
         pub endpoints: Named<Webhook> = Named::default(),
-        /// Messages that may wait for each endpoint; further ones are dropped and counted.
+        /// Messages that may wait; for further ones the oldest are dropped and counted. A restart loses none.
         pub queue: usize = 1000,
         /// How often a message is tried before it is given up.
         pub attempts: u32 = 8,

@@ -1,19 +1,18 @@
 //! `Courier`: delivers the messages of one endpoint, one after the other, each until it is taken or given
 //! up.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use artifact_cache_layers::{body::BoxError, semantics::target_uri::TargetUri};
 use aws_lc_rs::hmac;
 use http::StatusCode;
 use tokio::{
-    sync::mpsc,
+    sync::Notify,
     time::{sleep, timeout},
 };
-use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use super::{Waiting, message};
+use super::{Outbox, message};
 use crate::{
     artifact::model::notice::Announcement,
     clock::Clock,
@@ -23,8 +22,6 @@ use crate::{
 
 /// The longest wait between two attempts.
 const LONGEST_WAIT: Duration = Duration::from_mins(5);
-/// What all messages that still wait when the cache stops may take together.
-const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// How often and how fast.
 #[derive(Clone, Copy)]
@@ -40,6 +37,8 @@ pub(super) struct Courier {
     pub(super) uri: TargetUri,
     pub(super) key: hmac::Key,
     pub(super) pace: Pace,
+    pub(super) wake: Arc<Notify>,
+    pub(super) outbox: Arc<dyn Outbox>,
     pub(super) upstreams: Upstreams,
     pub(super) clock: Clock,
     pub(super) metrics: Metrics,
@@ -57,33 +56,18 @@ enum Failed {
 }
 
 impl Courier {
-    /// Delivers until the cache stops; what waits then is tried once more, for a short time.
-    pub(super) async fn deliver_all(
-        self,
-        mut waiting: mpsc::Receiver<Waiting>,
-        stop: CancellationToken,
-    ) {
-        let mut current: Option<Waiting> = None;
-        let delivering = async {
-            while let Some(next) = waiting.recv().await {
-                let next = current.insert(next);
-                self.deliver(&next.announcement).await;
-                current = None;
+    /// Delivers what waits, and then what comes, until it is dropped: what is not delivered by then waits
+    /// for the next start.
+    pub(super) async fn deliver_all(self) {
+        let mut last = 0;
+        loop {
+            while let Some((number, announcement)) = self.outbox.next(&self.name, last) {
+                self.deliver(&announcement).await;
+                self.outbox.done(&self.name, number).await;
+                self.metrics.webhooks_waiting.set(self.outbox.waiting());
+                last = number;
             }
-        };
-        let _ = stop.run_until_cancelled(delivering).await;
-        waiting.close();
-        let last = async {
-            while let Some(next) = match current.take() {
-                None => waiting.recv().await,
-                interrupted => interrupted,
-            } {
-                self.deliver_now(&next.announcement).await;
-            }
-        };
-        if timeout(LAST_WORDS, last).await.is_err() {
-            let (endpoint, left) = (&self.name, waiting.len() + 1);
-            tracing::warn!(endpoint, left, "stopped before all webhooks were delivered");
+            self.wake.notified().await;
         }
     }
 
@@ -113,7 +97,7 @@ impl Courier {
         };
         self.count(Delivery::Failed);
         let error = &failed as &dyn std::error::Error;
-        let (endpoint, id, event) = (&self.name, &announcement.id, announcement.event);
+        let (endpoint, id, event) = (&self.name, &announcement.id, &announcement.event);
         tracing::warn!(endpoint, id, event, error, "webhook given up");
     }
 

@@ -35,7 +35,7 @@ pub(super) fn request(
     let json = HeaderValue::from_static("application/json");
     request.headers_mut().insert(header::CONTENT_TYPE, json);
     for (name, value) in [
-        (EVENT, announcement.event),
+        (EVENT, announcement.event.as_str()),
         (DELIVERY, &announcement.id),
         (TIMESTAMP, &timestamp),
         (SIGNATURE, &signature),

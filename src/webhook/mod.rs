@@ -1,15 +1,15 @@
-//! Messages to other services about models that go into production or leave it. Each endpoint has a bounded
-//! queue and one task that delivers in order, so that one that is down delays nobody else. What is waiting
-//! lives in memory only: the audit trail is the record, a message is the hint to look.
+//! Messages to other services about models that go into production or leave it. Each endpoint has one task
+//! that delivers in order, so that one that is down delays nobody else. What waits stands in the catalog's
+//! outbox, written with the change that it tells of: a restart loses nothing.
 
 mod delivery;
 mod message;
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
 use artifact_cache_layers::{body::BoxError, semantics::target_uri::TargetUri};
 use aws_lc_rs::hmac;
-use tokio::sync::mpsc;
+use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::delivery::{Courier, Pace};
@@ -17,26 +17,38 @@ use crate::{
     artifact::model::notice::Announcement,
     clock::Clock,
     config::webhooks::{Webhook, Webhooks as Settings},
-    telemetry::{instrument::UnderWay, label::Delivery, metrics::Metrics},
+    telemetry::{label::Delivery, metrics::Metrics},
     upstream::Upstreams,
 };
 
-/// Who is told. Clones share the queues.
-#[derive(Clone)]
-pub struct Webhooks {
-    queues: Arc<[(String, mpsc::Sender<Waiting>)]>,
-    metrics: Metrics,
+/// Where messages wait, in the order of the changes that they tell of.
+pub trait Outbox: Send + Sync {
+    /// The first message behind a number that waits for this endpoint.
+    fn next(&self, endpoint: &str, after: u64) -> Option<(u64, Announcement)>;
+
+    /// The endpoint has it, or will never get it.
+    fn done<'a>(
+        &'a self,
+        endpoint: &'a str,
+        number: u64,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+    /// How many wait, each once for every endpoint.
+    fn waiting(&self) -> u64;
 }
 
-/// A message in a queue.
-struct Waiting {
-    announcement: Arc<Announcement>,
-    /// Counts it until it is delivered or given up.
-    _counted: UnderWay,
+/// Who is told. Clones share it.
+#[derive(Clone)]
+pub struct Webhooks {
+    wake: Arc<[Arc<Notify>]>,
+    outbox: Arc<dyn Outbox>,
+    metrics: Metrics,
 }
 
 /// What delivering needs of the program.
 pub struct Means {
+    /// Where messages wait.
+    pub outbox: Arc<dyn Outbox>,
     /// The way out; its guard knows the endpoints.
     pub upstreams: Upstreams,
     /// The time of signatures.
@@ -57,40 +69,34 @@ impl Webhooks {
     pub fn start(settings: &Settings, means: &Means) -> Result<Self, BoxError> {
         let started = settings.endpoints.0.iter().map(|(name, endpoint)| {
             let courier = courier(name, endpoint, settings, means)?;
-            let (queue, waiting) = mpsc::channel(settings.queue);
-            means
-                .tasks
-                .spawn(courier.deliver_all(waiting, means.stop.clone()));
-            Ok((name.clone(), queue))
+            let wake = courier.wake.clone();
+            let stop = means.stop.clone();
+            means.tasks.spawn(async move {
+                let _ = stop.run_until_cancelled(courier.deliver_all()).await;
+            });
+            Ok(wake)
         });
-        let queues: Vec<_> = started.collect::<Result<_, BoxError>>()?;
+        let wake: Vec<_> = started.collect::<Result<_, BoxError>>()?;
+        means.metrics.webhooks_waiting.set(means.outbox.waiting());
         Ok(Self {
-            queues: queues.into(),
+            wake: wake.into(),
+            outbox: means.outbox.clone(),
             metrics: means.metrics.clone(),
         })
     }
 
-    /// Puts a message into every queue. Never waits: where there is no room it is dropped.
-    pub fn tell(&self, announcement: Announcement) {
-        let announcement = Arc::new(announcement);
-        for (name, queue) in self.queues.iter() {
-            let waiting = Waiting {
-                announcement: Arc::clone(&announcement),
-                _counted: self.metrics.webhooks_waiting.enter(),
-            };
-            if queue.try_send(waiting).is_err() {
-                self.metrics
-                    .webhook_attempts
-                    .of(Delivery::Dropped)
-                    .increment();
-                let (id, event) = (&announcement.id, announcement.event);
-                tracing::warn!(
-                    endpoint = name,
-                    id,
-                    event,
-                    "webhook dropped, its queue is full"
-                );
-            }
+    /// There are new messages, for which so many older ones had to go. Never waits.
+    pub fn tell(&self, dropped: u64) {
+        for wake in self.wake.iter() {
+            wake.notify_one();
+        }
+        self.metrics.webhooks_waiting.set(self.outbox.waiting());
+        let attempts = &self.metrics.webhook_attempts;
+        for _ in 0..dropped {
+            attempts.of(Delivery::Dropped).increment();
+        }
+        if dropped > 0 {
+            tracing::warn!(dropped, "webhooks dropped, too many wait");
         }
     }
 }
@@ -110,6 +116,8 @@ fn courier(
             first_wait: settings.first_wait.0,
             timeout: settings.timeout.0,
         },
+        wake: Arc::new(Notify::new()),
+        outbox: means.outbox.clone(),
         upstreams: means.upstreams.clone(),
         clock: means.clock.clone(),
         metrics: means.metrics.clone(),

@@ -27,22 +27,19 @@ done
 # Something that is there, so that not every request is for what is not.
 for version in 1 2 3; do
   curl -fsS -H "X-API-Key: dev" -H "Content-Type: application/json" -o /dev/null "http://$address/models" \
-    -d "{\"name\":\"demo\",\"version\":\"$version\",\"artifact_uri\":\"http://origin.invalid/$version\"}"
+    -d "{\"name\":\"demo\",\"version\":\"$version\",\"artifact_uri\":\"http://origin.invalid/$version\",
+      \"checkpoint_sha256\":\"$(printf "%064d" "$version")\"}"
 done
 
+# 500 is always a finding; that an origin failed is none where the description says that one is asked.
+hooks=$(dirname "$(realpath "${BASH_SOURCE[0]}")")/openapi_hooks.py
 cd "$dir"
-# A door to origins may say that an origin is not there.
-cat >schemathesis.toml <<TOML
-[[operations]]
-include-path-regex = "^/(fetch|mirror|resolve|production/.*/artifact|models/.*/artifact)"
-checks.not_a_server_error.enabled = false
-TOML
 made_up() {
-  "${SCHEMATHESIS:-schemathesis}" run "http://$address/openapi.json" \
+  SCHEMATHESIS_HOOKS=$hooks "${SCHEMATHESIS:-schemathesis}" run "http://$address/openapi.json" \
     --header "X-API-Key: dev" \
-    --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance \
+    --checks described_failure,status_code_conformance,content_type_conformance,response_schema_conformance \
     --phases examples,coverage,fuzzing --max-examples "${EXAMPLES:-20}" --generation-database none \
-    --seed "${SEED:-1}" --workers 2 --request-timeout 20 --suppress-health-check all --no-color >"$dir/report" && status=0 || status=$?
+    --seed "${SEED:-1}" --workers 1 --request-timeout 20 --suppress-health-check all --no-color >"$dir/report" && status=0 || status=$?
   cat "$dir/report"
   return "$status"
 }
@@ -54,4 +51,6 @@ if ! made_up; then
   made_up
 fi
 kill -0 "$cache"
+# Origins did fail, so that the check of failures had something to check.
+sort failures | uniq -c
 if grep panicked "$dir/log"; then exit 1; fi

@@ -8,6 +8,9 @@ mod cli;
 mod contest;
 mod crash;
 mod examples;
+mod import;
+#[cfg(feature = "sqlite")]
+mod import_sqlite;
 mod journey;
 mod limits;
 mod lists;

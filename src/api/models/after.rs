@@ -13,7 +13,7 @@ use crate::{
     artifact::{
         model::{
             Model, Refusal,
-            notice::{Announcement, Move},
+            notice::{Announce, Announcement, Move},
             plan::{Order, Plan},
         },
         moment::Moment,
@@ -28,8 +28,16 @@ const WARMING: usize = 2;
 /// Artifacts that may wait for that.
 const WAITING: usize = 256;
 
-/// Takes messages and returns at once.
-pub(super) type Tell = Arc<dyn Fn(Announcement) + Send + Sync>;
+/// Who is told of models in production.
+#[derive(Clone)]
+pub struct Telling {
+    /// The names of the receivers.
+    pub receivers: Arc<[String]>,
+    /// Most messages that wait; older ones are dropped.
+    pub limit: u64,
+    /// Is told that there are messages, and how many older ones were dropped; returns at once.
+    pub tell: Arc<dyn Fn(u64) + Send + Sync>,
+}
 
 /// What carries out what follows. Clones share it.
 #[derive(Clone)]
@@ -37,7 +45,7 @@ pub struct After {
     tasks: TaskTracker,
     stop: CancellationToken,
     metrics: Metrics,
-    tell: Option<Tell>,
+    telling: Option<Telling>,
     places: Arc<Semaphore>,
     turns: Arc<Semaphore>,
 }
@@ -55,19 +63,19 @@ struct Message<'a> {
 }
 
 impl After {
-    /// Carries out by tasks of `tasks` until `stop`; `tell` takes messages, if anybody wants them.
+    /// Carries out by tasks of `tasks` until `stop`; `telling` says who wants to know.
     #[must_use]
     pub fn new(
         tasks: TaskTracker,
         stop: CancellationToken,
         metrics: Metrics,
-        tell: Option<Tell>,
+        telling: Option<Telling>,
     ) -> Self {
         Self {
             tasks,
             stop,
             metrics,
-            tell,
+            telling,
             places: Arc::new(Semaphore::new(WAITING)),
             turns: Arc::new(Semaphore::new(WARMING)),
         }
@@ -80,25 +88,22 @@ impl Registry {
     pub(super) async fn commit(self, order: Order) -> Result<Result<Plan, Refusal>, Error> {
         let tasks = self.after.tasks.clone();
         let committing = tasks.spawn(async move {
-            let actor = order.actor.clone();
             let limit = self.config.registry.busy_timeout.0;
-            let change = Change::Registry(Box::new(order));
+            let change = self.after.change(order);
             let written = self.catalog.write_within(limit, change).await;
-            let outcome = written.map_err(failed)?.model.ok_or(Error::NotFound)?;
+            let written = written.map_err(failed)?;
+            self.after.tell(written.announced);
+            let outcome = written.model.ok_or(Error::NotFound)?;
             if let Ok(plan) = &outcome {
-                self.follow(plan, &actor);
+                self.follow(plan);
             }
             Ok(outcome)
         });
         committing.await.map_err(|error| Error::internal(&error))?
     }
 
-    fn follow(&self, plan: &Plan, actor: &str) {
+    fn follow(&self, plan: &Plan) {
         for moved in plan.moves() {
-            if let Some(tell) = &self.after.tell {
-                let now = Moment::of(self.catalog.clock().now());
-                tell(announcement(&moved, actor, now));
-            }
             if moved.is_promotion() && self.config.registry.warm_on_promote {
                 self.warm(moved.model.clone());
             }
@@ -141,6 +146,28 @@ impl Registry {
 }
 
 impl After {
+    /// The order, with what it tells if anybody wants to know.
+    fn change(&self, order: Order) -> Change {
+        let order = Box::new(order);
+        match &self.telling {
+            None => Change::Registry(order),
+            Some(telling) => Change::Announced(
+                order,
+                Announce {
+                    receivers: telling.receivers.clone(),
+                    limit: telling.limit,
+                    write: announcement,
+                },
+            ),
+        }
+    }
+
+    fn tell(&self, (written, dropped): (u64, u64)) {
+        if let Some(telling) = self.telling.as_ref().filter(|_| written > 0) {
+            (telling.tell)(dropped);
+        }
+    }
+
     fn report(&self, model: &Model, brought: Result<(), BoxError>) {
         let (id, name, version) = (model.id, &model.name, &model.version);
         let outcome = match brought {
@@ -177,5 +204,6 @@ fn announcement(moved: &Move<'_>, actor: &str, now: Moment) -> Announcement {
     };
     // Our own types always have a JSON form.
     let body = serde_json::to_string(&message).unwrap_or_default();
+    let event = event.to_owned();
     Announcement { id, event, body }
 }

@@ -42,6 +42,7 @@ fn bytes() -> impl Iterator<Item = Operation> {
         Operation::answering(path, "get", summary, "200", bytes())
             .or("206", bytes())
             .or("304", Answer::Nothing)
+            .asking_origin()
     })
 }
 

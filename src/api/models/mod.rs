@@ -30,7 +30,11 @@ use http::{Method, Request, Response, request::Parts};
 pub(super) use self::description::operations;
 #[cfg(test)]
 pub(super) use self::route::known;
-pub use self::{after::After, auth::Actor, route::is_registry};
+pub use self::{
+    after::{After, Telling},
+    auth::Actor,
+    route::is_registry,
+};
 use super::{answer::without_body, internal::Internal};
 use crate::{
     catalog::{Catalog, CatalogError},

@@ -25,16 +25,20 @@ pub(super) fn operations() -> Vec<Operation> {
     let url = needed("url", &json!({"type": "string", "format": "uri"}));
     let parameters = vec![url, pin, mode];
     vec![
-        bytes(FETCH, "An artifact, from the store or its origin").with(parameters),
+        bytes(FETCH, "An artifact, from the store or its origin")
+            .with(parameters)
+            .asking_origin(),
         bytes(
             BY_PATH,
             "The same; `path` and query are passed on byte for byte",
-        ),
+        )
+        .asking_origin(),
         bytes(CAS, "Stored bytes by their digest"),
         bytes(
             MIRROR,
             "Below a configured base URL; `path` may have any number of segments",
-        ),
+        )
+        .asking_origin(),
     ]
 }
 

@@ -22,6 +22,7 @@ pub(in crate::api) struct Operation {
     body: Option<Value>,
     answers: Vec<(&'static str, Answer)>,
     is_public: bool,
+    asks_origin: bool,
 }
 
 impl Operation {
@@ -51,6 +52,7 @@ impl Operation {
             body: None,
             answers: vec![(status, answer)],
             is_public: false,
+            asks_origin: false,
         }
     }
 
@@ -58,6 +60,15 @@ impl Operation {
     pub(in crate::api) fn public(self) -> Self {
         let is_public = true;
         Self { is_public, ..self }
+    }
+
+    /// One for which an origin may be asked, and may fail.
+    pub(in crate::api) fn asking_origin(self) -> Self {
+        let asks_origin = true;
+        Self {
+            asks_origin,
+            ..self
+        }
     }
 
     /// Another success.
@@ -93,7 +104,8 @@ impl Operation {
         }
         let refused = json!({"$ref": "#/components/schemas/Problem"});
         for (status, meaning) in REFUSALS {
-            if responses.get(status).is_none() {
+            let is_of_origins = matches!(status, "502" | "504");
+            if responses.get(status).is_none() && (self.asks_origin || !is_of_origins) {
                 responses[status] = content(meaning, &refused);
             }
         }

@@ -1,6 +1,11 @@
 //! `Move`: a model that went into production, or left it. Whoever is told of models is told of these.
 
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
 use super::{Model, Stage, plan::Plan};
+use crate::artifact::moment::Moment;
 
 /// A change of stage that production is part of.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,13 +48,24 @@ impl Plan {
     }
 }
 
-/// A message about a model, ready to be sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A message about a model, ready to be sent. The order of the fields is the catalog's format.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Announcement {
     /// Its name; the same for the same change, however often it is sent.
     pub id: String,
     /// What happened, such as `model.promoted`.
-    pub event: &'static str,
+    pub event: String,
     /// The message, a JSON object as text.
     pub body: String,
+}
+
+/// Who is told of moves, and how.
+#[derive(Clone, Debug)]
+pub struct Announce {
+    /// The names of the receivers.
+    pub receivers: Arc<[String]>,
+    /// Most messages that wait; older ones are dropped.
+    pub limit: u64,
+    /// Writes the message about a move that somebody made.
+    pub write: fn(&Move<'_>, &str, Moment) -> Announcement,
 }

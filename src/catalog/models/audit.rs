@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use heed::RoTxn;
 
-use super::{NUMBERS_KEY, Numbers, Result, counts_of, keys, keys::Counted};
+use super::{NUMBERS_KEY, Numbers, Result, counts_of, keys, keys::Counted, texts};
 use crate::{
     artifact::model::Model,
     catalog::{
         Inconsistency, codec,
         environment::{Environment, Tables},
+        outbox::Outgoing,
         table::Table,
         transaction::{event_at, model_at},
     },
@@ -43,7 +44,11 @@ pub(in crate::catalog) fn audit(
     audit.each(tables.model_orders, Audit::order)?;
     audit.each(tables.model_names, Audit::name)?;
     audit.each(tables.model_counts, Audit::count)?;
+    audit.each(tables.model_texts, Audit::texts)?;
     audit.each(tables.model_events, Audit::event)?;
+    audit.each(tables.outbox, |_, _, value| {
+        codec::decode::<Outgoing>(value).is_ok()
+    })?;
     audit.rest();
     Ok(())
 }
@@ -80,9 +85,24 @@ impl Audit<'_, '_> {
                 self.wrong(orders, &key);
             }
         }
+        let block = self
+            .tables
+            .model_texts
+            .get(self.txn, &texts::block_of(model.id));
+        if !texts::agrees(block.ok().flatten(), &model) {
+            self.wrong(self.tables.model_texts, &texts::block_of(model.id));
+        }
         for key in keys::names(&model) {
-            if self.tables.model_id(self.txn, &key).ok().flatten() != Some(model.id) {
-                self.wrong(names, &key);
+            let leads_to = self.tables.model_id(self.txn, &key).ok().flatten();
+            if leads_to == Some(model.id) {
+                continue;
+            }
+            match self.namesake(&model, leads_to) {
+                Some(other) if key == keys::named(&model.name, &model.version) => {
+                    let (one, other) = (other.min(model.id), other.max(model.id));
+                    self.found.push(Inconsistency::SameName { one, other });
+                }
+                _ => self.wrong(names, &key),
             }
         }
         for (key, counted) in counts_of(&model) {
@@ -101,6 +121,18 @@ impl Audit<'_, '_> {
     fn name(&mut self, key: &[u8], value: &[u8]) -> bool {
         let model = self.known(codec::decode(value).ok());
         model.is_some_and(|model| keys::names(&model).iter().any(|name| name == key))
+    }
+
+    fn texts(&mut self, key: &[u8], value: &[u8]) -> bool {
+        let members = texts::members(key, value);
+        members.is_some_and(|ids| ids.into_iter().all(|id| self.known(Some(id)).is_some()))
+    }
+
+    /// The number of another model that has this name and version.
+    fn namesake(&self, model: &Model, other: Option<u64>) -> Option<u64> {
+        let other = self.known(other)?;
+        let is_same = (&other.name, &other.version) == (&model.name, &model.version);
+        is_same.then_some(other.id)
     }
 
     fn count(&mut self, key: &[u8], value: &[u8]) -> bool {

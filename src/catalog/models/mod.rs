@@ -2,11 +2,13 @@
 //! write, so that a page costs what it shows and not what is registered.
 
 pub(super) mod audit;
+mod import;
 pub(super) mod keys;
 mod list;
 mod record;
 #[cfg(test)]
 mod tests;
+pub(super) mod texts;
 
 use std::collections::BTreeMap;
 
@@ -16,7 +18,11 @@ use serde::{Deserialize, Serialize};
 
 use self::keys::Counted;
 pub(super) use self::record::ModelHead;
-pub use self::{keys::ModelSort, list::ModelFilter};
+pub use self::{
+    import::{Import, ImportReport, Incoming},
+    keys::ModelSort,
+    list::ModelFilter,
+};
 use super::{Catalog, CatalogError, codec, environment::Tables};
 use crate::artifact::{
     event::Event,

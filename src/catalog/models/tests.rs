@@ -3,14 +3,15 @@
 use crate::{
     artifact::{
         event::{Event, EventKind},
-        model::{MadeOf, Model, Stage},
+        model::{MadeOf, Model, Stage, notice::Announcement},
         moment::Moment,
     },
     catalog::{
-        Catalog, CatalogOptions, Change, Inconsistency, ModelFilter, codec,
+        Catalog, CatalogOptions, Change, Inconsistency, ModelFilter, ModelSort, codec,
         environment::Tables,
-        models::{Counted, NUMBERS_KEY, Numbers, keys},
+        models::{Counted, NUMBERS_KEY, Numbers, keys, texts},
         table::Table,
+        upgrade,
     },
     clock::Clock,
 };
@@ -229,4 +230,192 @@ fn of_two_versions_in_production_the_one_changed_last_stays() {
     let events = catalog.model_events(2, 0, 10).expect("read");
     assert_eq!(events[0].kind, EventKind::AutoDemote);
     assert_eq!(events[0].actor.as_deref(), Some("fsck"));
+}
+
+#[test]
+fn texts_that_disagree_with_their_models_are_mended() {
+    let (_directory, catalog) = sound();
+    let texts = |tables: &Tables| tables.model_texts;
+    let (first, stray) = (texts::block_of(1), texts::block_of(700));
+    let without = {
+        let txn = catalog.environment().read().expect("transaction");
+        let block = texts(&catalog.environment().tables).get(&txn, &first);
+        texts::with(block.expect("read"), 2, None).expect("sound")
+    };
+    let without = without.expect("a rest");
+    tamper(&catalog, texts, &first, Some(&without));
+    tamper(&catalog, texts, &stray, Some(&without));
+    let expected = [wrong("model_texts", &first), wrong("model_texts", &stray)];
+    assert_mended(&catalog, &expected);
+    tamper(&catalog, texts, &first, Some(b"nonsense"));
+    assert!(faults(&catalog).contains(&wrong("model_texts", &first)));
+    catalog.write_blocking(Change::Reindex).expect("reindexed");
+    assert_eq!(faults(&catalog), []);
+}
+
+#[test]
+fn of_two_models_of_one_name_and_version_both_stay_and_can_be_told_apart() {
+    let (_directory, catalog) = sound();
+    let models = |tables: &Tables| tables.models;
+    for id in [4, 5] {
+        let twin = Model {
+            id,
+            ..model(2, Stage::Staging)
+        };
+        let record = codec::encode(&twin).expect("encoded");
+        tamper(&catalog, models, &u64::to_be_bytes(id), Some(&record));
+    }
+    let found = faults(&catalog);
+    for other in [4, 5] {
+        let same = Inconsistency::SameName { one: 2, other };
+        assert!(found.contains(&same), "{found:?}");
+    }
+    catalog.write_blocking(Change::Reindex).expect("reindexed");
+    assert_eq!(faults(&catalog), []);
+    let named = |version: &str| catalog.model_named("m", version).expect("read");
+    assert_eq!(named("2").expect("in production").id, 2);
+    for id in [4, 5] {
+        let version = format!("2~{id}");
+        assert_eq!(named(&version).expect("renamed").id, id);
+        let events = catalog.model_events(id, 0, 10).expect("read");
+        assert_eq!(events[0].kind, EventKind::Update);
+        let payload = events[0].payload.as_deref().expect("payload");
+        assert!(payload.contains(&version), "{payload}");
+    }
+}
+
+#[test]
+fn a_message_that_cannot_be_read_is_dropped_and_stops_no_other() {
+    let (_directory, catalog) = sound();
+    let outbox = |tables: &Tables| tables.outbox;
+    let announcement = Announcement {
+        id: "m1-1-promoted".into(),
+        event: "model.promoted".into(),
+        body: "{}".into(),
+    };
+    let good = codec::encode(&(vec!["ci"], &announcement)).expect("encoded");
+    tamper(&catalog, outbox, &7_u64.to_be_bytes(), Some(b"nonsense"));
+    tamper(&catalog, outbox, &8_u64.to_be_bytes(), Some(&good));
+    let next = catalog.next_announcement("ci", 0).expect("read");
+    assert_eq!(next, Some((8, announcement)));
+    assert_eq!(catalog.next_announcement("other", 0).expect("read"), None);
+    assert_mended(&catalog, &[wrong("outbox", &7_u64.to_be_bytes())]);
+    assert_eq!(catalog.announcements_waiting().expect("read"), 1);
+}
+
+#[test]
+fn a_catalog_of_the_first_format_gets_its_texts() {
+    let (directory, catalog) = sound();
+    tamper(
+        &catalog,
+        |tables| tables.model_texts,
+        &texts::block_of(1),
+        None,
+    );
+    let first = codec::encode(&1_u32).expect("encoded");
+    tamper(
+        &catalog,
+        |tables| tables.meta,
+        upgrade::FORMAT_KEY,
+        Some(&first),
+    );
+    assert!(!faults(&catalog).is_empty());
+    drop(catalog);
+    let options = CatalogOptions::default();
+    let catalog = Catalog::open(directory.path(), &options, Clock::system()).expect("catalog");
+    assert_eq!(faults(&catalog), []);
+}
+
+/// What a list would be without blocks: every model looked at.
+fn by_looking(models: &[Model], filter: &ModelFilter) -> Vec<u64> {
+    let text = filter
+        .contains
+        .as_deref()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let has = |model: &&Model| {
+        let texts = [
+            Some(&model.name),
+            Some(&model.version),
+            model.description.as_ref(),
+        ];
+        let mut texts = texts.into_iter().flatten();
+        texts.any(|one| one.to_ascii_lowercase().contains(&text))
+            && filter.stage.is_none_or(|stage| stage == model.stage)
+            && (filter.run_id.is_none() || filter.run_id == model.made_of.run_id)
+    };
+    let mut found: Vec<_> = models.iter().filter(has).collect();
+    found.sort_by_key(|model| (filter.sort.value(model), model.id));
+    if !filter.ascending {
+        found.reverse();
+    }
+    let page = found.into_iter().skip(filter.offset).take(filter.limit);
+    page.map(|model| model.id).collect()
+}
+
+/// Models of which few, many or all have a text, some of them long.
+fn many() -> Vec<Model> {
+    let described = |id: u64| match id % 7 {
+        0 => None,
+        1 => Some(format!("{} Needle {id}", "x".repeat(5000))),
+        _ => Some(format!("step {id} of the Weekly run")),
+    };
+    let one = |id: u64| Model {
+        name: format!("m{}", id % 3),
+        version: id.to_string(),
+        description: described(id),
+        updated_at: Moment(1000 + id * 7919 % 5000),
+        made_of: MadeOf {
+            run_id: Some(format!("r{}", id % 2)),
+            ..MadeOf::default()
+        },
+        ..model(
+            id,
+            [Stage::Staging, Stage::Archived][usize::from(id.is_multiple_of(5))],
+        )
+    };
+    (1..=3000).map(one).collect()
+}
+
+#[test]
+fn a_text_is_found_wherever_it_stands_as_if_every_model_was_looked_at() {
+    let directory = tempfile::tempdir().expect("directory");
+    let options = CatalogOptions::default();
+    let catalog = Catalog::open(directory.path(), &options, Clock::system()).expect("catalog");
+    let models = many();
+    let changes = models.iter().cloned();
+    let changes = changes.map(|model| Change::ImportModel(Box::new(model), Vec::new()));
+    catalog.write_all_blocking(changes).expect("imported");
+    for text in [
+        "nowhere",
+        "WEEKLY",
+        "needle 29",
+        "m1",
+        "2999",
+        "step 1",
+        "1",
+        "",
+    ] {
+        for (sort, ascending) in [(ModelSort::CreatedAt, true), (ModelSort::UpdatedAt, false)] {
+            for (offset, stage, run_id) in [
+                (0, None, None),
+                (37, Some(Stage::Archived), None),
+                (990, None, Some("r1".to_owned())),
+            ] {
+                let filter = ModelFilter {
+                    contains: Some(text.into()),
+                    sort,
+                    ascending,
+                    offset,
+                    stage,
+                    run_id,
+                    limit: 50,
+                    ..ModelFilter::default()
+                };
+                let found = catalog.list_model_ids(&filter).expect("listed");
+                assert_eq!(found, by_looking(&models, &filter), "{filter:?}");
+            }
+        }
+    }
+    assert_eq!(faults(&catalog), []);
 }

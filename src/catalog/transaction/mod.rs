@@ -4,6 +4,7 @@
 mod evict;
 mod files;
 mod order;
+mod outbox;
 mod rank;
 mod registry;
 mod reindex;
@@ -88,8 +89,25 @@ impl<'e> Transaction<'e> {
             Change::PutJob(job) => self.put_job(job),
             Change::Mark { name, value } => self.mark(name, value.as_deref()),
             Change::Reindex => self.reindex(),
+            Change::Registry(_)
+            | Change::Announced(..)
+            | Change::Delivered { .. }
+            | Change::Receivers(_)
+            | Change::ImportModel(..)
+            | Change::Import(_) => self.apply_to_registry(change),
+        }
+    }
+
+    /// The changes of the registry and of what it tells; any other changes nothing.
+    fn apply_to_registry(&mut self, change: &Change) -> Result<Written> {
+        match change {
             Change::Registry(order) => self.registry(order),
+            Change::Announced(order, announce) => self.announced(order, announce),
+            Change::Delivered { number, to } => self.delivered(*number, to),
+            Change::Receivers(all) => self.receivers(all),
             Change::ImportModel(model, events) => self.import_model(model, events),
+            Change::Import(import) => self.import(import),
+            _ => Ok(Written::default()),
         }
     }
 

@@ -11,7 +11,10 @@ use crate::{
         },
         moment::Moment,
     },
-    catalog::models::{NUMBERS_KEY, Numbers, counts_of, keys},
+    catalog::{
+        Import,
+        models::{NUMBERS_KEY, Numbers, counts_of, keys, texts},
+    },
 };
 
 impl Transaction<'_> {
@@ -50,6 +53,31 @@ impl Transaction<'_> {
             demoted: None,
             events,
         })))
+    }
+
+    /// Writes all of an import, or nothing.
+    pub(super) fn import(&mut self, import: &Import) -> Result<Written> {
+        for (model, _) in &import.models {
+            let name = keys::named(&model.name, &model.version);
+            let is_taken = self.tables.model(&self.txn, model.id)?.is_some();
+            if is_taken || self.tables.model_id(&self.txn, &name)?.is_some() {
+                let (name, version) = (model.name.clone(), model.version.clone());
+                return Ok(answer(Err(Refusal::Exists { name, version })));
+            }
+        }
+        let mut numbers = self.tables.registry_numbers(&self.txn)?;
+        for (model, _) in &import.models {
+            self.put_model(None, model)?;
+            numbers.model = numbers.model.max(model.id);
+        }
+        let of_models = import.models.iter().flat_map(|(_, events)| events);
+        for event in of_models.chain(&import.events) {
+            numbers.event = numbers.event.max(event.id);
+            numbers.model = numbers.model.max(event.model_id);
+            self.put_event(event)?;
+        }
+        self.put_numbers(numbers)?;
+        Ok(Written::default())
     }
 
     fn situation(&self, order: &Order) -> Result<Situation> {
@@ -123,7 +151,27 @@ impl Transaction<'_> {
         self.derive(Some(model), None)
     }
 
-    /// Orders, names and counts from one state of a model to another.
+    /// Writes the block of texts that has the model, unless its texts stay.
+    fn put_texts(&mut self, before: Option<&Model>, after: Option<&Model>) -> Result<()> {
+        let said = |model: &Model| {
+            let (name, version) = (model.name.clone(), model.version.clone());
+            (name, version, model.description.clone())
+        };
+        let Some(id) = after.or(before).map(|model| model.id) else {
+            return Ok(());
+        };
+        if before.map(said) == after.map(said) {
+            return Ok(());
+        }
+        let (key, blocks) = (texts::block_of(id), self.tables.model_texts);
+        let block = blocks.get(&self.txn, &key)?;
+        match blocks.sound(texts::with(block, id, after))? {
+            Some(block) => blocks.put(&mut self.txn, &key, &block),
+            None => blocks.delete(&mut self.txn, &key).map(drop),
+        }
+    }
+
+    /// Orders, texts, names and counts from one state of a model to another.
     pub(super) fn derive(&mut self, before: Option<&Model>, after: Option<&Model>) -> Result<()> {
         let (orders, names) = (self.tables.model_orders, self.tables.model_names);
         let old = before.map(keys::orders).unwrap_or_default();
@@ -134,6 +182,7 @@ impl Transaction<'_> {
         for key in new.iter().filter(|key| old.binary_search(key).is_err()) {
             orders.put(&mut self.txn, key, &[])?;
         }
+        self.put_texts(before, after)?;
         if let Some(model) = before {
             for key in keys::names(model) {
                 names.delete(&mut self.txn, &key)?;

@@ -1,9 +1,10 @@
-//! Deriving again what follows from models: orders, names, counts and the last numbers given. Models and
-//! events are the truth; of two models in production under one name the one changed last stays.
+//! Deriving again what follows from models: orders, texts, names, counts and the last numbers given. Models
+//! and events are the truth; of two models in production under one name the one changed last stays, and of
+//! two with one name and version the later one gets a version of its own.
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use super::{Result, Transaction, codec};
 use crate::{
@@ -24,6 +25,8 @@ struct Known {
     numbers: Numbers,
     /// By name: when the version in production was changed last, and its number.
     production: BTreeMap<String, (Moment, u64)>,
+    /// By name and version, as a key: the model that keeps it.
+    named: BTreeMap<Vec<u8>, u64>,
 }
 
 /// The model at a key, if it is one.
@@ -54,6 +57,7 @@ impl Transaction<'_> {
             self.tables.model_orders,
             self.tables.model_names,
             self.tables.model_counts,
+            self.tables.model_texts,
         ] {
             table.lmdb.clear(&mut self.txn)?;
         }
@@ -61,6 +65,7 @@ impl Transaction<'_> {
             let models = own.tables.models;
             own.index(&mut known, models.sound(codec::decode(value))?)
         })?;
+        self.reindex_outbox()?;
         self.put_numbers(known.numbers)
     }
 
@@ -84,7 +89,11 @@ impl Transaction<'_> {
             return self.tables.models.delete(&mut self.txn, key).map(drop);
         };
         known.numbers.model = known.numbers.model.max(model.id);
+        let named = known.named.entry(keys::named(&model.name, &model.version));
+        let keeper = named.or_insert(model.id);
         if model.stage == Stage::Production {
+            // What is in production keeps what it is called by.
+            *keeper = model.id;
             let latest = known.production.entry(model.name).or_default();
             *latest = (*latest).max((model.updated_at, model.id));
         }
@@ -97,14 +106,38 @@ impl Transaction<'_> {
         if model.stage == Stage::Production && latest != Some(model.id) {
             self.demote(&mut known.numbers, &mut model)?;
         }
+        let named = keys::named(&model.name, &model.version);
+        if known.named.get(&named) != Some(&model.id) {
+            self.rename(known, &mut model)?;
+        }
         self.derive(None, Some(&model))
+    }
+
+    /// Gives a model whose name and version another one has a version that no other has.
+    fn rename(&mut self, known: &mut Known, model: &mut Model) -> Result<()> {
+        let from = model.version.clone();
+        while known
+            .named
+            .contains_key(&keys::named(&model.name, &model.version))
+        {
+            model.version = format!("{}~{}", model.version, model.id);
+        }
+        let named = keys::named(&model.name, &model.version);
+        known.named.insert(named, model.id);
+        let payload = Map::from_iter([
+            ("updated_fields".to_owned(), json!(["version"])),
+            ("from".to_owned(), json!(from)),
+            ("to".to_owned(), json!(model.version)),
+            (
+                "reason".to_owned(),
+                json!("another model has this name and version"),
+            ),
+        ]);
+        self.rewrite(&mut known.numbers, model, EventKind::Update, payload)
     }
 
     fn demote(&mut self, numbers: &mut Numbers, model: &mut Model) -> Result<()> {
         model.stage = Stage::Staging;
-        model.updated_at = Moment::of(self.now).after(model.updated_at);
-        let (models, record) = (self.tables.models, codec::encode(model));
-        models.put_record(&mut self.txn, &model.id.to_be_bytes(), record)?;
         let payload = Map::from_iter([
             ("from".to_owned(), json!(Stage::Production.word())),
             ("to".to_owned(), json!(Stage::Staging.word())),
@@ -113,8 +146,22 @@ impl Transaction<'_> {
                 json!("another version is in production"),
             ),
         ]);
+        self.rewrite(numbers, model, EventKind::AutoDemote, payload)
+    }
+
+    /// Writes a changed model and the event that says so.
+    fn rewrite(
+        &mut self,
+        numbers: &mut Numbers,
+        model: &mut Model,
+        kind: EventKind,
+        payload: Map<String, Value>,
+    ) -> Result<()> {
+        model.updated_at = Moment::of(self.now).after(model.updated_at);
+        let (models, record) = (self.tables.models, codec::encode(model));
+        models.put_record(&mut self.txn, &model.id.to_be_bytes(), record)?;
         numbers.event += 1;
-        let happening = Happening::new(model.id, EventKind::AutoDemote, payload);
+        let happening = Happening::new(model.id, kind, payload);
         self.put_happening(numbers.event, &happening, ACTOR)
     }
 }

@@ -1,4 +1,5 @@
-//! The checks of a data directory: `verify` reads every byte, `fsck` compares catalog and files.
+//! The checks of a data directory: `verify` reads every byte, `fsck` compares catalog and files. Also what
+//! is written to its catalog from outside: `maintain`, `import`.
 
 use std::{
     ops::ControlFlow,
@@ -11,7 +12,7 @@ use serde::Serialize;
 use super::{Settings, sources};
 use crate::{
     blob::{BlobOptions, BlobStore, walk::Found},
-    catalog::{Catalog, CatalogError, CatalogOptions},
+    catalog::{Catalog, CatalogError, CatalogOptions, Change, ImportReport, Incoming},
     cli::fsck::Check,
     clock::Clock,
     config::{self, storage::Storage},
@@ -245,6 +246,25 @@ pub(in crate::cli) fn maintain(
     } else {
         None
     })
+}
+
+/// Takes another registry into this one, unless the plan of that is not wanted; what the plan is.
+pub(in crate::cli) fn import(
+    settings: Settings,
+    incoming: Incoming,
+    may_write: &dyn Fn(&ImportReport) -> bool,
+) -> Result<ImportReport, BoxError> {
+    let catalog = open_catalog(&storage(settings)?).map_err(|error| match error {
+        CatalogError::InUse(path) => BoxError::from(NotChecked::InUse(path)),
+        error => error.into(),
+    })?;
+    let import = catalog.plan_import(incoming)?;
+    let report = import.report.clone();
+    if may_write(&report) {
+        let written = catalog.write_blocking(Change::Import(Box::new(import)))?;
+        written.model.transpose()?;
+    }
+    Ok(report)
 }
 
 pub(super) fn storage(settings: Settings) -> Result<Storage, BoxError> {

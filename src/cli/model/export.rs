@@ -10,6 +10,8 @@ use crate::cli::{client::Client, exit::Failure, output::Output};
 const PAGE: usize = 200;
 /// The same for events.
 const EVENTS: usize = 500;
+/// So many numbers without an event behind the last model end it: the models behind it were removed.
+const GAP: u64 = 256;
 
 /// Arguments of `model export`.
 #[derive(Args, Debug)]
@@ -19,12 +21,16 @@ pub(in crate::cli) struct Export {
 }
 
 impl Export {
-    /// Lines `{"model": …}`, then `{"event": …}` of every number up to the greatest one seen.
+    /// Lines `{"model": …}`, then `{"event": …}` of every number, also of models that are gone.
     pub(super) async fn run(&self, out: &mut Output) -> Result<(), Failure> {
         let client = self.place.client()?;
-        let greatest = models(&client, out).await?;
-        for id in 1..=greatest {
-            events(&client, id, out).await?;
+        let mut last = models(&client, out).await?;
+        for id in 1.. {
+            if events(&client, id, out).await? {
+                last = last.max(id);
+            } else if id >= last.saturating_add(GAP) {
+                break;
+            }
         }
         out.flush()
     }
@@ -47,19 +53,22 @@ async fn models(client: &Client, out: &mut Output) -> Result<u64, Failure> {
     Ok(greatest)
 }
 
-async fn events(client: &Client, id: u64, out: &mut Output) -> Result<(), Failure> {
+/// Whether there are any.
+async fn events(client: &Client, id: u64, out: &mut Output) -> Result<bool, Failure> {
+    let mut are_any = false;
     for page in 0.. {
         let offset = page * EVENTS;
         let path = format!("/models/{id}/events?limit={EVENTS}&offset={offset}");
         let events = read(client, &path).await?;
         for event in items(&events) {
             out.line(&json!({"event": event}).to_string())?;
+            are_any = true;
         }
         if items(&events).len() < EVENTS {
             break;
         }
     }
-    Ok(())
+    Ok(are_any)
 }
 
 fn items(list: &Value) -> &[Value] {

@@ -117,3 +117,26 @@ fn the_described_fields_are_the_ones_that_are_taken() {
         assert!(!response.text().contains("extra_forbidden"), "{field}");
     }
 }
+
+#[test]
+fn only_what_asks_an_origin_may_answer_that_it_failed() {
+    let cache = started();
+    let document = cache.get("/openapi.json").json();
+    let mut asking = BTreeSet::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for operation in operations.as_object().unwrap().values() {
+            let named = |status: &str| operation["responses"].get(status).is_some();
+            assert_eq!(named("502"), named("504"), "{path}");
+            asking.extend(named("502").then_some(path.as_str()));
+        }
+    }
+    let expected = [
+        "/fetch",
+        "/fetch/{scheme}/{host}/{path}",
+        "/mirror/{name}/{path}",
+        "/models/{model_id}/artifact",
+        "/production/{name}/artifact",
+        "/resolve",
+    ];
+    assert_eq!(asking, BTreeSet::from(expected));
+}

@@ -180,17 +180,67 @@ fn a_receiver_that_is_down_delays_neither_requests_nor_the_other_receiver() {
 }
 
 #[test]
-fn what_waits_is_delivered_once_more_when_the_cache_stops() {
+fn what_waits_is_delivered_after_a_kill_in_order_and_nothing_twice_that_was_taken() {
     let receiver = Origin::start();
-    receiver.sequence("/hook", [Reply::status(503), Reply::status(200)]);
+    let refused = Reply::status(503);
+    receiver.sequence("/hook", [Reply::status(200), refused, Reply::status(200)]);
     let mut cache = telling(&[("ci", &receiver)], "")
         .environment("ARTIFACT_CACHE__WEBHOOKS__FIRST_WAIT", "1h")
         .start();
     let model = register(&cache, "m", "1", &Value::Null);
     accepted(&promote(&cache, &model, "production"));
-    messages(&receiver, 1);
-    assert!(cache.terminate().success());
-    assert_eq!(receiver.hits("/hook"), 2);
+    eventually("the first is taken", || {
+        cache.metric("artifact_cache_webhooks_waiting") < 0.5
+    });
+    accepted(&promote(&cache, &model, "archived"));
+    messages(&receiver, 2);
+    accepted(&promote(&cache, &model, "production"));
+    eventually("two wait", || {
+        cache.metric("artifact_cache_webhooks_waiting") > 1.5
+    });
+    cache.kill9();
+    cache.restart();
+    let taken = messages(&receiver, 4);
+    let told: Vec<_> = taken.iter().map(|message| moved(message).0).collect();
+    let (up, down) = ("model.promoted", "model.demoted");
+    assert_eq!(told, [up, down, down, up]);
+    assert_eq!(taken[1].body, taken[2].body, "the one that was refused");
+    eventually("nothing waits", || {
+        cache.metric("artifact_cache_webhooks_waiting") < 0.5
+    });
+    cache.terminate();
+    cache.restart();
+    accepted(&promote(&cache, &model, "archived"));
+    assert_eq!(messages(&receiver, 5).len(), 5, "and nothing else came");
+}
+
+#[test]
+fn nothing_waits_for_a_receiver_that_is_no_more() {
+    let (mut gone, stays) = (Origin::start(), Origin::start());
+    stays.route("/hook", Reply::status(200));
+    gone.stop();
+    let more = ("ARTIFACT_CACHE__WEBHOOKS__FIRST_WAIT", "1h");
+    let mut cache = telling(&[("gone", &gone)], "")
+        .environment(more.0, more.1)
+        .start();
+    let model = register(&cache, "m", "1", &Value::Null);
+    accepted(&promote(&cache, &model, "production"));
+    assert!(cache.metric("artifact_cache_webhooks_waiting") > 0.5);
+    cache.kill9();
+    let url = stays.url("/hook");
+    let endpoint = format!("{{url: '{url}', secret: '{SECRET}'}}");
+    cache.rewrite_config(&format!("webhooks: {{endpoints: {{other: {endpoint}}}}}"));
+    cache.restart();
+    accepted(&promote(&cache, &model, "archived"));
+    let taken = messages(&stays, 1);
+    assert_eq!(
+        moved(&taken[0]).0,
+        "model.demoted",
+        "and not what was before it"
+    );
+    eventually("nothing waits", || {
+        cache.metric("artifact_cache_webhooks_waiting") < 0.5
+    });
 }
 
 #[test]
