@@ -140,7 +140,7 @@ fn catalog(criterion: &mut Criterion) {
     });
     let filter = Filter {
         limit: 100,
-        after: entries / 2,
+        after: (entries / 2).into(),
         ..Filter::default()
     };
     criterion.bench_function("catalog/list 100", |bench| {

@@ -25,6 +25,7 @@ use artifact_cache_layers::{
 use http::{Method, Request, Response};
 use tower::{
     ServiceBuilder,
+    layer::layer_fn,
     steer::Steer,
     util::{BoxCloneService, BoxCloneSyncService},
 };
@@ -34,15 +35,18 @@ use self::rarely::Rarely;
 use crate::{
     access::AccessLayer,
     api::{
-        Api, backup::Backup, cas::CasLayer, files::FilesLayer, internal::Internal, jobs::JobRoutes,
-        manage::Manage, part::PartLayer, resolve::ResolveLayer, tokens::Tokens,
+        Api, backup::Backup, browser::BrowserLayer, bundle::Bundles, cas::CasLayer,
+        files::FilesLayer, history::TimeSeries, internal::Internal, jobs::JobRoutes,
+        manage::Manage, part::PartLayer, resolve::ResolveLayer, tokens::Tokens, ui::Ui,
     },
     app::{App, requests::Requests},
     config::server::Profile,
+    jobs::warm::Means,
     mirror::MirrorLayer,
     proxy::SwitchedOff,
     rescue::Rescuer,
     telemetry::request_id::RequestIds,
+    upstream::PassedLayer,
 };
 
 /// A service at a seam.
@@ -67,6 +71,12 @@ impl Core {
         let cache = shared_cache(app);
         let local = local_api(app, &cache);
         Self { cache, local }
+    }
+
+    /// What jobs work with.
+    #[must_use]
+    pub fn means(&self, app: &App) -> Means {
+        means(app, Internal::new(self.cache.clone()))
     }
 }
 
@@ -97,6 +107,7 @@ pub fn edge(app: &App, core: &Core, profile: Profile) -> Edge {
                 .with_presigned(app.config().classes.presigned),
         ) // what is asked for, and by which rules
         .option_layer(part) // what this listener serves, where that is not everything
+        .layer(BrowserLayer) // what other pages of a browser may not
         .layer(AccessLayer::new(app.gate.clone())) // who may do that
         .layer(CasLayer::new(app.store.clone())) // a digest is a target too
         .service(Steer::new(
@@ -129,6 +140,7 @@ pub fn shared_cache(app: &App) -> Route {
         })) // reuse, validate or forward
         .layer(Rarely::layer()) // a hit ends above
         .layer(CollapseLayer::new(flights(app))) // one request to the origin per key
+        .layer(PassedLayer) // what is not kept is checked as well
         .layer(TeeLayer::new(app.store.clone())) // disk and SHA-256, commit after the last byte
         .service(upstream(app))
 }
@@ -178,7 +190,11 @@ pub fn alone(app: &App, service: Route) -> Edge {
 /// Our own routes: paths of artifacts, health, statistics, management, metrics.
 fn local_api(app: &App, cache: &Route) -> Route {
     let cache = Internal::new(cache.clone());
-    let (store, config) = (app.store.clone(), app.config.clone());
+    let (store, config, gate) = (app.store.clone(), app.config.clone(), app.gate.clone());
+    let means = means(app, cache.clone());
+    let jobs = JobRoutes::new(app.jobs.clone(), means, config.clone(), app.metrics.clone());
+    let misses = app.upstreams.contact().misses();
+    let manage = Manage::new(store.clone(), misses, config.clone());
     ServiceBuilder::new()
         .layer(BoxCloneService::layer())
         .layer(Rarely::layer()) // a connection that never asks pays for none of it
@@ -187,18 +203,26 @@ fn local_api(app: &App, cache: &Route) -> Route {
             config.clone(),
             cache.clone(),
         ))
-        .layer(FilesLayer::new(store, config.clone()))
-        .service(Backup::before(
-            app.store.clone(),
-            app.gate.clone(),
-            Manage::new(app.store.clone(), app.upstreams.contact().misses(), config).before(
-                JobRoutes::before(
-                    app.jobs.clone(),
-                    app.store.clone(),
-                    Tokens::before(app.gate.clone(), Api::new(app.clone()).with_cache(cache)),
-                ),
-            ),
-        ))
+        .layer(FilesLayer::new(store.clone(), config))
+        .layer(layer_fn(|inner| Ui::before(app.clone(), inner)))
+        .layer(layer_fn(|inner| {
+            TimeSeries::before(app.history.clone(), inner)
+        }))
+        .layer(layer_fn(|inner| {
+            Bundles::before(store.clone(), gate.clone(), inner)
+        }))
+        .layer(layer_fn(|inner| {
+            Backup::before(store.clone(), (gate.clone(), app.jobs.clone()), inner)
+        }))
+        .layer(layer_fn(|inner| manage.clone().before(inner)))
+        .layer(layer_fn(|inner| jobs.clone().before(inner)))
+        .layer(layer_fn(|inner| Tokens::before(gate.clone(), inner)))
+        .service(Api::new(app.clone()).with_cache(cache))
+}
+
+fn means(app: &App, cache: Internal) -> Means {
+    let store = app.store.clone();
+    Means { cache, store }
 }
 
 /// CONNECT: bytes both ways, under the egress rule.

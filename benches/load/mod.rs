@@ -1,11 +1,6 @@
 //! Arguments, and the order of things: workload by workload, door by door, server beside server, turn by turn.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    process::ExitCode,
-    time::Duration,
-};
+use std::{io, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
 use tokio::task::LocalSet;
@@ -14,7 +9,9 @@ mod exchange;
 mod generator;
 mod machine;
 mod nginx;
+mod objects;
 mod origin;
+mod page;
 mod report;
 mod run;
 mod scenario;
@@ -47,9 +44,8 @@ struct Arguments {
     /// Measure nothing but this one.
     #[arg(long, conflicts_with = "vs")]
     only: Option<Kind>,
-    /// Write everything, turn by turn, to this file.
-    #[arg(long)]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    files: page::Files,
     /// The program to measure.
     #[arg(long, default_value = env!("CARGO_BIN_EXE_artifact-cache"))]
     cache_binary: PathBuf,
@@ -151,17 +147,7 @@ fn measure(arguments: &Arguments) -> io::Result<()> {
             outcomes.push(outcome.json());
         }
     }
-    keep(arguments.json.as_deref(), &outcomes)
-}
-
-/// Everything, turn by turn, where somebody wants it.
-fn keep(file: Option<&Path>, outcomes: &[serde_json::Value]) -> io::Result<()> {
-    let Some(file) = file else {
-        return Ok(());
-    };
-    let machine = machine::description();
-    let all = serde_json::json!({ "machine": machine, "outcomes": outcomes });
-    fs::write(file, serde_json::to_vec_pretty(&all)?)
+    arguments.files.write(&outcomes)
 }
 
 /// Runs the servers turn by turn, so that what changes on the machine changes for all of them.

@@ -13,20 +13,25 @@ use std::{
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use s3s::{auth::SimpleAuth, service::S3ServiceBuilder};
-use s3s_fs::FileSystem;
 use tempfile::TempDir;
 
-use super::machine::{cpu_time_of_children, on_server_core};
+use artifact_cache_layers::digest::Hasher;
+
+use super::{
+    machine::{cpu_time_of_children, on_server_core},
+    objects::Objects,
+};
 
 pub(super) const ACCESS_KEY: &str = "AKBENCH";
 pub(super) const SECRET_KEY: &str = "benchsecret";
 pub(super) const BUCKET: &str = "bench";
 const PIECE: usize = 1 << 20;
 
-/// A store with its buckets in a directory.
+/// A store with one bucket in a directory, which checks the signature of every request.
 pub(super) struct Store {
     pub(super) address: SocketAddr,
     data: TempDir,
+    objects: Objects,
 }
 
 impl Store {
@@ -34,9 +39,8 @@ impl Store {
     pub(super) fn start(data: &Path) -> io::Result<Self> {
         let data = tempfile::Builder::new().prefix("store-").tempdir_in(data)?;
         fs::create_dir(data.path().join(BUCKET))?;
-        let files =
-            FileSystem::new(data.path()).map_err(|error| io::Error::other(format!("{error:?}")))?;
-        let mut builder = S3ServiceBuilder::new(files);
+        let objects = Objects::new(data.path().join(BUCKET));
+        let mut builder = S3ServiceBuilder::new(objects.clone());
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         let service = builder.build();
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
@@ -58,15 +62,23 @@ impl Store {
                 }
             });
         });
-        Ok(Self { address, data })
+        Ok(Self {
+            address,
+            data,
+            objects,
+        })
     }
 
     /// Puts an object there, past the store's door.
     pub(super) fn place(&self, name: &str, size: u64) -> io::Result<()> {
         let mut file = fs::File::create(self.file(name))?;
+        let mut hasher = Hasher::default();
         pieces(name.len() as u64 ^ seed(name), size, |piece| {
+            hasher.update(piece);
             file.write_all(piece)
-        })
+        })?;
+        self.objects.add(name, hasher.finish().to_string());
+        Ok(())
     }
 
     /// Makes room again.

@@ -130,6 +130,15 @@ pub struct Repeatable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Once;
 
+/// On a request by archive rules: the origin is asked, whatever is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anew {
+    /// It may confirm what is stored.
+    Confirmed,
+    /// It is to send the bytes.
+    Whole,
+}
+
 /// The bytes of an answer that can be given again.
 pub trait Repeat: Send + Sync {
     /// The body once more, which counts as another hit. `None` when what is stored has changed since,

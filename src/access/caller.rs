@@ -56,6 +56,11 @@ impl Caller {
     }
 }
 
+/// The sender may not have this page, and why: a request extension. Pages are refused as pages, by whoever
+/// makes them.
+#[derive(Clone, Debug)]
+pub struct TurnedAway(pub Error);
+
 /// Whether the sender of a request with these extensions may do this; everybody may where no tokens are
 /// asked for. For routes that need another scope than the gate asked for.
 ///

@@ -35,11 +35,14 @@ fn of_path(method: &Method, path: &str) -> Demand {
             | "/setup"
             | "/openapi.json"
             | "/docs"
+            | "/ui/login"
+            | "/ui/logout"
             | "/registry"
             | "/registry/health"
             | "/registry/openapi.json"
     );
     // A browser asks whether it may ask before it shows any credentials.
+    let is_public = is_public || path.starts_with("/ui/assets/");
     if is_public || *method == Method::OPTIONS && is_registry(path) {
         return Demand::Nothing;
     }
@@ -47,6 +50,7 @@ fn of_path(method: &Method, path: &str) -> Demand {
         "fetch" | "cas" | "mirror" | "resolve" => Demand::Scope(Scope::Fetch),
         // What is to be signed decides; the route asks for that.
         "files:sign" => Demand::Nothing,
+        "files" if path.starts_with("/files/uploads/") => Demand::Scope(Scope::FilesUpload),
         "files" if *method == Method::DELETE => Demand::Scope(Scope::FilesDelete),
         "files" | "runs" | "tokenizers" => by(Scope::FilesRead, Scope::FilesUpload),
         "models" | "registry" if path.ends_with("/promote") => {
@@ -74,6 +78,14 @@ fn is_registry(path: &str) -> bool {
     families.contains(&path.split('/').nth(1).unwrap_or_default())
 }
 
+/// Whether a request is one of a person for a page.
+pub(super) fn is_page<B>(request: &Request<B>) -> bool {
+    let path = request.uri().path();
+    let is_artifact = request.extensions().get::<Target>().is_some();
+    let is_below = path == "/ui" || path.starts_with("/ui/");
+    is_below && !is_artifact && request.method() != Method::CONNECT
+}
+
 /// Whether the client speaks to a proxy, which has a field and a status of its own for credentials.
 pub(super) fn is_proxied<B>(request: &Request<B>) -> bool {
     let is_forward = |target: &Target| target.mode == Mode::Forward;
@@ -94,6 +106,10 @@ mod tests {
             (Method::GET, "/files/1", FilesRead),
             (Method::POST, "/files", FilesUpload),
             (Method::DELETE, "/files/1", FilesDelete),
+            (Method::HEAD, "/files/uploads/1", FilesUpload),
+            (Method::DELETE, "/files/uploads/1", FilesUpload),
+            (Method::GET, "/api/v1/files/abcd", AdminRead),
+            (Method::POST, "/api/v1/files:expire", AdminWrite),
             (Method::POST, "/models/1/promote", Scope::RegistryPromote),
             (Method::GET, "/metrics", AdminRead),
             (Method::GET, "/api/stats", AdminRead),

@@ -16,11 +16,13 @@ use artifact_cache_layers::{
 use http::{Method, Request};
 
 use super::{
-    Caller, Keyring, Reach, Scope, Scopes,
+    Caller, Keyring, Reach, Scope, Scopes, Sessions, TurnedAway,
     credentials::{self, Carried},
     demand::{self, Demand},
     keyring::Refused,
     limits::Limits,
+    session::{self, COOKIE},
+    token::Presented,
 };
 use crate::{clock::Clock, config::auth::Auth, error::Error, pace::Pace};
 
@@ -33,8 +35,25 @@ struct Shared {
     has_rules: AtomicBool,
     rules: ArcSwap<Auth>,
     keyring: Keyring,
+    sessions: Sessions,
     limits: Limits,
     clock: Clock,
+}
+
+/// Why somebody is not logged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotLoggedIn {
+    /// It is no token of this cache, or no longer.
+    #[error("this is no valid token of this cache")]
+    NoToken,
+    /// The token is for something else.
+    #[error(
+        "this token may not read the management pages: it needs the scope admin:read and no limit to some targets"
+    )]
+    NotAllowed,
+    /// The machine gives no randomness.
+    #[error("the machine gives no random bytes")]
+    NoRandomness,
 }
 
 impl Gate {
@@ -45,6 +64,7 @@ impl Gate {
             has_rules: AtomicBool::new(rules.has_rules()),
             rules: ArcSwap::from_pointee(rules),
             keyring,
+            sessions: Sessions::new(),
             limits: Limits::default(),
             clock,
         }))
@@ -63,6 +83,34 @@ impl Gate {
         &self.0.keyring
     }
 
+    /// Who is logged in to the pages.
+    #[must_use]
+    pub fn sessions(&self) -> &Sessions {
+        &self.0.sessions
+    }
+
+    /// Whether requests need a token.
+    #[must_use]
+    pub fn asks_for_tokens(&self) -> bool {
+        self.0.rules.load().tokens
+    }
+
+    /// Begins a session for who has a token that may look; what its cookie is to say.
+    ///
+    /// # Errors
+    /// When the token is none, or may not.
+    pub fn log_in(&self, token: &str) -> Result<String, NotLoggedIn> {
+        let now = self.0.clock.now();
+        let token = Presented::read(token.trim()).map_err(|_| NotLoggedIn::NoToken)?;
+        let caller = self.0.keyring.verify(&token, now);
+        let caller = caller.map_err(|_| NotLoggedIn::NoToken)?;
+        if !caller.may(Scope::AdminRead) || caller.is_limited() {
+            return Err(NotLoggedIn::NotAllowed);
+        }
+        let begun = self.0.sessions.begin(token.id, now);
+        begun.map_err(|_| NotLoggedIn::NoRandomness)
+    }
+
     /// The time by which tokens expire.
     #[must_use]
     pub fn clock(&self) -> &Clock {
@@ -78,7 +126,12 @@ impl Gate {
     /// the request, and what is known of the client put among its extensions.
     pub(super) fn judge(&self, request: &mut Request<Body>) -> Result<Option<Pace>, Error> {
         let rules = self.0.rules.load();
-        self.admit(&rules, request)?;
+        match self.admit(&rules, request) {
+            Err(error) if demand::is_page(request) => {
+                request.extensions_mut().insert(TurnedAway(error));
+            }
+            admitted => admitted?,
+        }
         self.0.limits.count(&rules, request.extensions())
     }
 
@@ -118,7 +171,8 @@ impl Gate {
         }
         let is_proxied = demand::is_proxied(request);
         let carried = carried(request, is_proxied);
-        let caller = self.caller(carried, rules);
+        let visitor = self.visitor(&carried, request);
+        let caller = visitor.map_or_else(|| self.caller(carried, rules), Ok);
         let caller = match (caller, demand::of(request)) {
             (Err(_), Demand::Nothing) => return Ok(()),
             (caller, _) => caller.map_err(|reason| unauthorized(is_proxied, reason))?,
@@ -140,6 +194,17 @@ impl Gate {
         accepted.map_err(|_| Error::Forbidden {
             reason: "the token that opened this tunnel is no longer valid".into(),
         })
+    }
+
+    /// Who is logged in, where a page is asked for without a token. Ended tokens end their sessions.
+    fn visitor(&self, carried: &Carried, request: &Request<Body>) -> Option<Caller> {
+        if *carried != Carried::Nothing || !demand::is_page(request) {
+            return None;
+        }
+        let now = self.0.clock.now();
+        let cookie = session::cookie(request.headers(), COOKIE)?;
+        let token = self.0.sessions.holder(cookie, now)?;
+        self.0.keyring.recheck(token, now).ok()
     }
 
     fn caller(&self, carried: Carried, rules: &Auth) -> Result<Caller, &'static str> {

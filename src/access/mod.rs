@@ -18,14 +18,16 @@ mod layer;
 mod limits;
 mod reach;
 mod scope;
+mod session;
 mod token;
 
 pub use self::{
-    caller::{Caller, require},
-    gate::Gate,
+    caller::{Caller, TurnedAway, require},
+    gate::{Gate, NotLoggedIn},
     keyring::{Keyring, NotKept, Wanted},
     layer::{Access, AccessLayer, Admitted},
     reach::{InvalidReach, Reach},
     scope::{Scope, Scopes, UnknownScope},
+    session::{COOKIE, Sessions, cookie},
     token::{InvalidToken, Minted, NoRandomness, TokenId},
 };

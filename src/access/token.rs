@@ -62,11 +62,18 @@ impl Minted {
     }
 }
 
+/// Random bytes that nobody can guess.
+pub(super) fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
+    let mut bytes = [0; N];
+    fill(aws_lc_rs::default_provider().secure_random, &mut bytes)?;
+    Ok(bytes)
+}
+
 fn fill(random: &dyn SecureRandom, bytes: &mut [u8]) -> Result<(), NoRandomness> {
     random.fill(bytes).map_err(|_| NoRandomness)
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
     let pairs = bytes.iter().map(|byte| [byte >> 4, byte & 15]);
     pairs.flatten().map(digit).collect()

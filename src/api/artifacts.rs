@@ -1,6 +1,9 @@
 //! `/api/artifacts`: list, show, remove.
 
-use artifact_cache_layers::body::{Body, BoxError};
+use artifact_cache_layers::{
+    body::{Body, BoxError},
+    digest::Sha256,
+};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -12,9 +15,6 @@ use super::{
     record::Record,
 };
 use crate::artifact::{Artifact, Filter};
-
-/// How many artifacts one step of counting reads.
-const COUNT_STEP: usize = 1000;
 
 /// A page of artifacts.
 #[derive(Serialize, JsonSchema)]
@@ -29,13 +29,13 @@ pub(super) async fn list(
     backend: &impl Backend,
     request: &Parts,
 ) -> Result<Response<Body>, ApiError> {
-    let list = ListQuery::parse(request.uri.query().unwrap_or_default())?;
+    let list = ListQuery::parse(request.uri.query().unwrap_or_default(), backend.now())?;
     let count = if list.count {
-        Some(count(backend, list.filter.clone()).await?)
+        Some(count(backend, &list.filter).await?)
     } else {
         None
     };
-    let mut response = if export::is_wanted(&request.headers) {
+    let mut response = if list.is_export || export::is_wanted(&request.headers) {
         export(backend, list)
     } else {
         page(backend, request, list.filter).await?
@@ -54,7 +54,12 @@ pub(super) fn show(backend: &impl Backend, id: &str) -> Result<Response<Body>, A
         .map_or(Ok(None), |number| backend.artifact(number))
         .map_err(ApiError::Internal)?
         .ok_or_else(|| ApiError::NoArtifact(id.to_owned()))?;
-    answer::json(StatusCode::OK, &record(backend, &artifact))
+    let sources = |digest: &Sha256| backend.sources(digest).map_err(ApiError::Internal);
+    let versions = artifact.versions.iter();
+    let sources = versions.map(|version| sources(&version.digest));
+    let sources = sources.collect::<Result<Vec<_>, _>>()?;
+    let record = record(backend, &artifact).with_sources(sources);
+    answer::json(StatusCode::OK, &record)
 }
 
 /// Removes the artifact whose number is `id`.
@@ -89,31 +94,18 @@ async fn page(
     request: &Parts,
     filter: Filter,
 ) -> Result<Response<Body>, ApiError> {
-    let (artifacts, has_more) = read_page(backend.clone(), filter).await?;
-    let next = artifacts.last().filter(|_| has_more);
-    let next = next.map(|last| query::cursor(last.id));
-    let items = artifacts.iter().map(|it| record(backend, it)).collect();
+    let (reader, wanted) = (backend.clone(), filter.clone());
+    let page = off_thread(move || reader.page(&wanted)).await;
+    let page = page.map_err(ApiError::Internal)?;
+    let next = page.next.map(|place| query::cursor(&filter, &place));
+    let artifacts = page.artifacts.iter();
+    let items = artifacts.map(|it| record(backend, it)).collect();
     let next_cursor = next.as_deref();
     let mut response = answer::json(StatusCode::OK, &Page { items, next_cursor })?;
     if let Some(cursor) = next_cursor {
         link(response.headers_mut(), request, cursor);
     }
     Ok(response)
-}
-
-/// A page, and whether more follow: one artifact more than wanted is read to know.
-async fn read_page<B: Backend>(
-    backend: B,
-    mut filter: Filter,
-) -> Result<(Vec<Artifact>, bool), ApiError> {
-    let limit = filter.limit;
-    filter.limit += 1;
-    let mut artifacts = off_thread(move || backend.list(&filter))
-        .await
-        .map_err(ApiError::Internal)?;
-    let has_more = artifacts.len() > limit;
-    artifacts.truncate(limit);
-    Ok((artifacts, has_more))
 }
 
 /// Where the next page is (RFC 8288 §3), relative to this server.
@@ -131,33 +123,21 @@ fn export<B: Backend>(backend: &B, list: ListQuery) -> Response<Body> {
     answer::typed(export::MEDIA_TYPE, Body::stream(body))
 }
 
-/// How many pass the filter: kept as a sum for the whole store, counted in steps otherwise.
-async fn count<B: Backend>(backend: &B, filter: Filter) -> Result<u64, ApiError> {
+/// How many pass the filter: kept as a sum for the whole store, counted otherwise.
+async fn count<B: Backend>(backend: &B, filter: &Filter) -> Result<u64, ApiError> {
     let everything = Filter {
-        after: filter.after,
+        after: filter.after.clone(),
         limit: filter.limit,
+        order: filter.order,
         ..Filter::default()
     };
-    let backend = backend.clone();
+    let (backend, filter) = (backend.clone(), filter.clone());
     let count = if filter == everything {
         backend.totals().map(|totals| totals.total_items)
     } else {
-        off_thread(move || count_in_steps(&backend, filter)).await
+        off_thread(move || backend.count(&filter)).await
     };
     count.map_err(ApiError::Internal)
-}
-
-fn count_in_steps(backend: &impl Backend, mut filter: Filter) -> Result<u64, BoxError> {
-    (filter.after, filter.limit) = (0, COUNT_STEP);
-    let mut count = 0;
-    loop {
-        let step = backend.list(&filter)?;
-        count += step.len() as u64;
-        match step.last() {
-            Some(last) if step.len() == COUNT_STEP => filter.after = last.id,
-            _ => return Ok(count),
-        }
-    }
 }
 
 /// The number that `id` stands for, digits only.

@@ -1,41 +1,37 @@
 //! `POST /api/v1/backup`: the store as one archive, or, for the operator of this machine alone, a backup in
-//! a directory of this machine, told of line by line as it comes on. It gives away what no other route
+//! a directory of this machine, as a job. It gives away what no other route
 //! does (uploads, digests of tokens), so it asks for a token even where no other route does.
 
-use std::{
-    io::Write as _,
-    ops::ControlFlow,
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::{ops::ControlFlow, path::PathBuf};
 
 use artifact_cache_layers::body::{Body, BoxError};
 use http::{HeaderValue, Method, Request, Response, header};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
-use serde_json::json;
 
 use super::{
-    ApiError, json,
+    ApiError,
+    jobs::{refused, shown::JobShown, started},
+    json,
     openapi::{Answer, Operation},
     routed::{Routed, Routes},
-    written::{self, Sink},
+    written,
 };
 use crate::{
     access::{Gate, Scope},
     blob::take::Means,
     error::Error,
+    jobs::{Jobs, Order, backup},
     store::{
         Store,
-        backup::{Progress, Wanted, make, pack},
+        backup::{Wanted, pack},
     },
+    telemetry::label::JobKind,
 };
 
 const PATH: &str = "/api/v1/backup";
 const METHODS: &str = "POST";
 const MAX_BODY: u64 = 64 << 10;
-/// Time between two lines about the progress.
-const PERIOD: Duration = Duration::from_millis(200);
 
 /// Every route with its methods.
 #[cfg(test)]
@@ -46,9 +42,10 @@ pub(super) fn known() -> impl Iterator<Item = (&'static str, &'static str)> {
 /// The routes as the description of the API has them.
 pub(super) fn operations(generator: &mut SchemaGenerator) -> Vec<Operation> {
     let asked = generator.subschema_for::<Asked>().to_value();
-    let summary = "A backup as an archive; in a directory, for the operator, told of in lines";
+    let summary = "A backup as an archive; in a directory, for the operator, as a job";
     let archive = Answer::Other("application/x-tar");
-    let made = Operation::answering(PATH, "post", summary, "200", archive);
+    let job = Answer::Json(generator.subschema_for::<JobShown>().to_value());
+    let made = Operation::answering(PATH, "post", summary, "200", archive).or("202", job);
     vec![made.with_body(&asked)]
 }
 
@@ -57,6 +54,7 @@ pub(super) fn operations(generator: &mut SchemaGenerator) -> Vec<Operation> {
 pub struct Backup {
     store: Store,
     gate: Gate,
+    jobs: Jobs,
 }
 
 /// What is wanted.
@@ -74,8 +72,8 @@ pub(super) struct Asked {
 
 impl Backup {
     /// The route over `store`, in front of `inner`.
-    pub const fn before<S>(store: Store, gate: Gate, inner: S) -> Routed<Self, S> {
-        Routed::new(Self { store, gate }, inner)
+    pub fn before<S>(store: Store, (gate, jobs): (Gate, Jobs), inner: S) -> Routed<Self, S> {
+        Routed::new(Self { store, gate, jobs }, inner)
     }
 
     async fn make(self, mut request: Request<Body>) -> Result<Response<Body>, BoxError> {
@@ -101,7 +99,8 @@ impl Backup {
         }
         let means = if asked.copy { Means::Copy } else { Means::Link };
         let prune = asked.prune;
-        Ok(self.into_directory(directory, Wanted { means, prune }))
+        self.into_directory(directory, Wanted { means, prune })
+            .await
     }
 
     fn archive(self) -> Response<Body> {
@@ -121,46 +120,16 @@ impl Backup {
         typed(body, "application/x-tar")
     }
 
-    fn into_directory(self, directory: PathBuf, wanted: Wanted) -> Response<Body> {
-        let body = written::lines(move |sink| {
-            let mut told = Instant::now();
-            let mut watch = |progress: Progress| tell(sink, progress, &mut told);
-            let made = make(self.store.committer(), &directory, wanted, &mut watch);
-            let line = match made {
-                Ok(summary) => {
-                    tracing::info!(
-                        directory = %directory.display(),
-                        blobs = summary.blobs,
-                        size_bytes = summary.bytes,
-                        lost = summary.lost,
-                        "backup made"
-                    );
-                    json!({"summary": summary})
-                }
-                Err(error) => {
-                    complain(&error);
-                    json!({"error": causes(&error)})
-                }
-            };
-            Ok(writeln!(sink, "{line}")?)
-        });
-        typed(body, "application/x-ndjson")
-    }
-}
-
-/// Says how far it is, now and then, and stops when nobody listens.
-fn tell(sink: &mut Sink, progress: Progress, told: &mut Instant) -> ControlFlow<()> {
-    if sink.is_abandoned() {
-        return ControlFlow::Break(());
-    }
-    if told.elapsed() < PERIOD {
-        return ControlFlow::Continue(());
-    }
-    *told = Instant::now();
-    let line = json!({"progress": progress});
-    match writeln!(sink, "{line}").and_then(|()| sink.flush()) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(_) => ControlFlow::Break(()),
+    async fn into_directory(
+        self,
+        directory: PathBuf,
+        wanted: Wanted,
+    ) -> Result<Response<Body>, BoxError> {
+        let about = directory.display().to_string();
+        let order = Order::new(JobKind::Backup, &about).alone();
+        let work = move |job| backup::run(self.store, directory, wanted, job);
+        let job = self.jobs.start(order, work).await;
+        started(job.map_err(refused)?)
     }
 }
 
@@ -169,18 +138,7 @@ fn complain(error: &crate::store::backup::BackupError) {
     tracing::error!(error, "no backup was made");
 }
 
-/// An error with everything that caused it.
-pub(super) fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
-}
-
-fn typed(body: Body, media_type: &'static str) -> Response<Body> {
+pub(super) fn typed(body: Body, media_type: &'static str) -> Response<Body> {
     let mut response = Response::new(body);
     let value = HeaderValue::from_static(media_type);
     response.headers_mut().insert(header::CONTENT_TYPE, value);
@@ -189,7 +147,7 @@ fn typed(body: Body, media_type: &'static str) -> Response<Body> {
     response
 }
 
-fn unprocessable(parameter: &'static str, reason: &str) -> BoxError {
+pub(super) fn unprocessable(parameter: &'static str, reason: &str) -> BoxError {
     let reason = reason.to_owned();
     Error::UnprocessableParameter { parameter, reason }.into()
 }

@@ -14,7 +14,7 @@ use http_body::{Body, Frame};
 use tokio::task::JoinHandle;
 
 use super::{Backend, artifacts::record, query::MAX_LIMIT};
-use crate::artifact::Filter;
+use crate::artifact::{Filter, Place};
 
 /// The media type that asks for an export.
 pub(super) const MEDIA_TYPE: &str = "application/x-ndjson";
@@ -52,7 +52,7 @@ pub(super) struct Export<B> {
 struct Page {
     lines: Bytes,
     len: usize,
-    last: Option<u64>,
+    next: Option<Place>,
 }
 
 impl<B: Backend> Export<B> {
@@ -79,8 +79,8 @@ impl<B: Backend> Export<B> {
     }
 
     fn advance(&mut self, page: &Page) {
-        self.is_done = page.len < self.page_size();
-        self.filter.after = page.last.unwrap_or(self.filter.after);
+        self.is_done = page.next.is_none();
+        self.filter.after = page.next.clone().unwrap_or_default();
         if let Some(most) = &mut self.most {
             *most -= page.len;
             self.is_done |= *most == 0;
@@ -89,16 +89,16 @@ impl<B: Backend> Export<B> {
 }
 
 fn page(backend: &impl Backend, filter: &Filter) -> Result<Page, BoxError> {
-    let artifacts = backend.list(filter)?;
+    let page = backend.page(filter)?;
     let mut lines = Vec::new();
-    for artifact in &artifacts {
+    for artifact in &page.artifacts {
         serde_json::to_writer(&mut lines, &record(backend, artifact))?;
         lines.push(b'\n');
     }
     Ok(Page {
         lines: lines.into(),
-        len: artifacts.len(),
-        last: artifacts.last().map(|artifact| artifact.id),
+        len: page.artifacts.len(),
+        next: page.next,
     })
 }
 
@@ -131,7 +131,11 @@ impl<B: Backend> Body for Export<B> {
             }
         };
         this.advance(&page);
-        Poll::Ready((page.len > 0).then(|| Ok(Frame::data(page.lines))))
+        match page.len {
+            0 if this.is_done => Poll::Ready(None),
+            // Nothing among the records looked at so far: an empty frame lets others have a turn.
+            _ => Poll::Ready(Some(Ok(Frame::data(page.lines)))),
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use http::{Request, Response, request::Parts};
 use http_body_util::BodyExt as _;
 
 use super::{Backend, Explanation, Health, NotReady};
-use crate::artifact::{Artifact, Filter, Totals, Version};
+use crate::artifact::{Artifact, Filter, Page, Place, Totals, Version, listing::State};
 
 /// Artifacts 1 to n, all of the same ten bytes.
 #[derive(Clone)]
@@ -55,7 +55,26 @@ impl Backend for Memory {
         })
     }
 
-    fn list(&self, filter: &Filter) -> Result<Vec<Artifact>, BoxError> {
+    fn now(&self) -> SystemTime {
+        moment()
+    }
+
+    fn count(&self, filter: &Filter) -> Result<u64, BoxError> {
+        let all = Filter {
+            after: Place::default(),
+            limit: usize::MAX,
+            ..filter.clone()
+        };
+        Ok(self.page(&all)?.artifacts.len() as u64)
+    }
+
+    fn sources(&self, digest: &Sha256) -> Result<Vec<String>, BoxError> {
+        let mut artifacts = self.read()?;
+        artifacts.retain(|it| it.versions.iter().any(|version| version.digest == *digest));
+        Ok(artifacts.into_iter().map(|it| it.source_url).collect())
+    }
+
+    fn page(&self, filter: &Filter) -> Result<Page, BoxError> {
         let contains = |url: &str| {
             filter
                 .contains
@@ -70,10 +89,17 @@ impl Backend for Memory {
         };
         let mut artifacts = self.read()?;
         artifacts.retain(|it| {
-            it.id > filter.after && contains(&it.source_url) && starts(&it.source_url)
+            Place::from(it.id).0 > filter.after.0
+                && contains(&it.source_url)
+                && starts(&it.source_url)
         });
+        let has_more = artifacts.len() > filter.limit;
         artifacts.truncate(filter.limit);
-        Ok(artifacts)
+        let last = artifacts.last().map(|last| last.id.into());
+        Ok(Page {
+            next: last.filter(|_| has_more),
+            artifacts,
+        })
     }
 
     fn artifact(&self, id: u64) -> Result<Option<Artifact>, BoxError> {
@@ -149,5 +175,8 @@ fn artifact(id: u64) -> Artifact {
             first_seen: moment(),
             last_seen: moment(),
         }],
+        state: State::Current,
+        is_pinned: false,
+        tags: Vec::new(),
     }
 }

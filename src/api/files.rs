@@ -3,9 +3,12 @@
 
 mod describe;
 mod digests;
+mod fields;
 mod keys;
 mod multipart;
 mod pointers;
+mod resumable;
+mod retention;
 mod route;
 mod serve;
 mod sign;
@@ -19,7 +22,7 @@ use artifact_cache_layers::{
     body::{Body, BoxError},
     digest::Sha256,
 };
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header, request::Parts};
+use http::{Method, Request, Response, StatusCode, Uri, request::Parts};
 use schemars::JsonSchema;
 use serde::Serialize;
 use tower::Layer;
@@ -87,6 +90,9 @@ impl Files {
         let route = route::route(head.uri.path()).ok_or(Error::NotFound)?;
         match (head.method.as_str(), &route) {
             ("POST", Route::Files) => self.create(&head, body).await,
+            ("HEAD" | "PATCH" | "DELETE", Route::Upload(id)) => self.parts(id, &head, body).await,
+            ("GET" | "HEAD", Route::Find(prefix)) => self.find(prefix, &head),
+            ("POST", Route::Expire) => self.expire(&head, body).await,
             ("POST", Route::Sign) => self.sign(&head, body).await,
             ("GET" | "HEAD", Route::File(id)) => self.show(id, &head).await,
             ("DELETE", Route::File(id)) => self.remove(id, &head).await,
@@ -102,24 +108,17 @@ impl Files {
 
     async fn create(&self, head: &Parts, body: Body) -> Result<Response<Body>, BoxError> {
         let permit = self.permit(Scope::Upload, head)?;
-        let file = self.upload(head, body, permit).await?;
-        tracing::info!(
-            file_id = %file.digest,
-            size_bytes = file.size_bytes,
-            content_type = file.content_type,
-            "file uploaded"
-        );
-        let mut response = answer::json(StatusCode::CREATED, &Info::of(&file))?;
-        if let Ok(location) = HeaderValue::try_from(format!("/files/{}", file.digest)) {
-            response.headers_mut().insert(header::LOCATION, location);
+        if fields::begins_parts(&head.headers)? {
+            return self.begin_parts(head, body, permit).await;
         }
-        Ok(response)
+        let file = self.upload(head, body, permit).await?;
+        Self::created(&file)
     }
 
     async fn show(&self, id: &str, head: &Parts) -> Result<Response<Body>, BoxError> {
         self.permit(Scope::Read, head)?;
         let file = self.file(id)?;
-        let blob = self.store.blobs().open_blob(&file.digest, file.size_bytes);
+        let blob = self.store.open_file(&file).await;
         if let Ok(Some(blob)) = blob {
             return Ok(serve::serve(&head.method, &head.headers, &file, blob)?);
         }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{ApiError, answer};
 
-const ROUTES: [(&str, &str); 23] = [
+const ROUTES: [(&str, &str); 25] = [
     (
         "/fetch?url={url}&sha256={digest}",
         "an artifact, from the store or its origin",
@@ -63,6 +63,11 @@ const ROUTES: [(&str, &str); 23] = [
     ),
     ("/mirror/{name}/{path}", "below a configured base URL"),
     ("/api/stats", "sums over the store"),
+    (
+        "/api/v1/history",
+        "what happened lately, in steps of 10s, 1m or 15m",
+    ),
+    ("/ui/", "all of this as pages for people"),
     (
         "/models",
         "the registry of models; with a key, see /openapi.json",

@@ -3,16 +3,20 @@
 //! else `admin:write`.
 
 mod order;
-mod shown;
+pub(super) mod shown;
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
 use artifact_cache_layers::body::{Body, BoxError};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use schemars::SchemaGenerator;
 use serde_json::json;
 use url::form_urlencoded;
 
+pub(super) use self::order::refused;
 use self::{
-    order::{Key, Verify},
+    order::{Key, Refresh, Scrub, Verify, Warm},
     shown::{JobList, JobShown},
 };
 use super::{
@@ -23,21 +27,33 @@ use super::{
 };
 use crate::{
     catalog::JobRecord,
+    config::Config,
     error::Error,
-    jobs::{Jobs, Started},
-    store::Store,
+    jobs::{Jobs, Started, warm::Means},
+    telemetry::metrics::Metrics,
 };
 
 const ALL: &str = "/api/v1/jobs";
 const ONE: &str = "/api/v1/jobs/{id}";
 const CANCEL: &str = "/api/v1/jobs/{id}/cancel";
 const VERIFY: &str = "/api/v1/verify";
+const WARM: &str = "/api/v1/warm";
+const REFRESH: &str = "/api/v1/refresh";
+const SCRUB: &str = "/api/v1/scrub";
 
 const READ: &str = "GET, HEAD";
 const POST: &str = "POST";
 
 /// Every route with its methods.
-const ROUTES: [(&str, &str); 4] = [(ALL, READ), (ONE, READ), (CANCEL, POST), (VERIFY, POST)];
+const ROUTES: [(&str, &str); 7] = [
+    (ALL, READ),
+    (ONE, READ),
+    (CANCEL, POST),
+    (VERIFY, POST),
+    (WARM, POST),
+    (REFRESH, POST),
+    (SCRUB, POST),
+];
 
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 200;
@@ -46,7 +62,9 @@ const MAX_LIMIT: usize = 200;
 #[derive(Clone)]
 pub struct JobRoutes {
     jobs: Jobs,
-    store: Store,
+    means: Means,
+    config: Arc<ArcSwap<Config>>,
+    metrics: Metrics,
 }
 
 /// Every route with its methods.
@@ -60,6 +78,9 @@ pub(super) fn operations(generator: &mut SchemaGenerator) -> Vec<Operation> {
     let list = generator.subschema_for::<JobList>().to_value();
     let job = generator.subschema_for::<JobShown>().to_value();
     let verify = generator.subschema_for::<Verify>().to_value();
+    let scrub = generator.subschema_for::<Scrub>().to_value();
+    let warm = generator.subschema_for::<Warm>().to_value();
+    let refresh = generator.subschema_for::<Refresh>().to_value();
     let word = json!({"type": "string"});
     let states = ["running", "done", "failed", "cancelled", "interrupted"];
     let started =
@@ -74,20 +95,41 @@ pub(super) fn operations(generator: &mut SchemaGenerator) -> Vec<Operation> {
         Operation::new(ONE, "get", "One job, with what it failed with", &job),
         started(CANCEL, "Stop a job"),
         started(VERIFY, "Hash everything that is stored").with_body(&verify),
+        started(WARM, "Bring what a list or a lock file names").with_body(&warm),
+        started(SCRUB, "Go on with the scrub, or begin a round").with_body(&scrub),
+        started(REFRESH, "Ask origins whether they changed").with_body(&refresh),
     ]
 }
 
 impl JobRoutes {
-    /// The routes over these jobs, in front of `inner`.
-    pub const fn before<S>(jobs: Jobs, store: Store, inner: S) -> Routed<Self, S> {
-        Routed::new(Self { jobs, store }, inner)
+    /// The routes over these jobs, which work with these means.
+    pub const fn new(
+        jobs: Jobs,
+        means: Means,
+        config: Arc<ArcSwap<Config>>,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            jobs,
+            means,
+            config,
+            metrics,
+        }
+    }
+
+    /// The same in front of `inner`.
+    pub const fn before<S>(self, inner: S) -> Routed<Self, S> {
+        Routed::new(self, inner)
     }
 
     async fn start(&self, path: &str, request: Request<Body>) -> Result<Started, BoxError> {
         let (head, body) = request.into_parts();
         let key = Key::of(&head.headers)?;
         match path {
-            VERIFY => order::verify(&self.jobs, &self.store, key, body).await,
+            VERIFY => self.verify(key, body).await,
+            WARM => self.warm(key, body).await,
+            REFRESH => self.refresh(key, body).await,
+            SCRUB => self.scrub(key, body).await,
             _ => Err(ApiError::NoRoute.into()),
         }
     }
@@ -162,7 +204,7 @@ impl Routes for JobRoutes {
 }
 
 /// 202: it goes on, and here is where to look. Whoever asks again under the same key is told the same.
-fn started(started: Started) -> Result<Response<Body>, BoxError> {
+pub(super) fn started(started: Started) -> Result<Response<Body>, BoxError> {
     let location = format!("{ALL}/{}", started.record.number);
     let mut response = answer::json(StatusCode::ACCEPTED, &JobShown::of(started.record))?;
     let location = HeaderValue::try_from(location)?;

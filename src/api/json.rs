@@ -111,6 +111,18 @@ impl Fields {
         }
     }
 
+    /// A boolean that may be absent.
+    pub(super) fn optional_switch(&mut self, name: &'static str) -> Option<bool> {
+        match self.object.remove(name)? {
+            Value::Null => None,
+            Value::Bool(switch) => Some(switch),
+            other => {
+                self.problem("bool_type", name, "Input should be a valid boolean", other);
+                None
+            }
+        }
+    }
+
     /// Notes that a field has a value that it cannot have.
     #[expect(clippy::needless_pass_by_value, reason = "it moves into the document")]
     pub(super) fn problem(&mut self, kind: &str, name: &str, message: &str, input: Value) {

@@ -5,6 +5,8 @@
 mod answer;
 mod artifacts;
 pub mod backup;
+pub mod browser;
+pub mod bundle;
 pub mod cas;
 mod describe;
 mod error;
@@ -14,6 +16,7 @@ mod export;
 mod fake;
 pub mod files;
 mod health;
+pub mod history;
 mod index;
 pub mod jobs;
 mod json;
@@ -32,6 +35,7 @@ mod stats;
 mod template;
 mod timestamp;
 pub mod tokens;
+pub mod ui;
 mod written;
 
 use std::{
@@ -39,6 +43,7 @@ use std::{
     path::PathBuf,
     pin::Pin,
     task::{Context, Poll},
+    time::SystemTime,
 };
 
 use artifact_cache_layers::{
@@ -50,7 +55,7 @@ use http::{Method, Request, Response, request::Parts};
 use tower::Service;
 
 use crate::{
-    artifact::{Artifact, Filter, Totals},
+    artifact::{Artifact, Filter, Page, Totals},
     config::server::Profile,
 };
 
@@ -68,7 +73,7 @@ use routes::Route;
 /// What the local routes ask of the rest of the program.
 ///
 /// `totals`, `artifact`, `health`, `metrics_text` and `storage_path` are called on the async threads and
-/// must answer from memory or with one look-up. `list` may scan and is called off them.
+/// must answer from memory or with one look-up. `page` and `count` may scan and are called off them.
 pub trait Backend: Clone + Send + Sync + 'static {
     /// Makes what is still counted in memory visible to the calls that follow.
     fn settle(&self) -> impl Future<Output = ()> + Send {
@@ -76,8 +81,14 @@ pub trait Backend: Clone + Send + Sync + 'static {
     }
     /// Sums over the whole store.
     fn totals(&self) -> Result<Totals, BoxError>;
-    /// The artifacts that pass `filter`, in order of id, at most `filter.limit`.
-    fn list(&self, filter: &Filter) -> Result<Vec<Artifact>, BoxError>;
+    /// The time, for spans that end now.
+    fn now(&self) -> SystemTime;
+    /// Artifacts that pass `filter`, at most `filter.limit`; few or none may come with more to follow.
+    fn page(&self, filter: &Filter) -> Result<Page, BoxError>;
+    /// How many pass `filter`, whatever its limit.
+    fn count(&self, filter: &Filter) -> Result<u64, BoxError>;
+    /// Some URLs that have or had the bytes of `digest`.
+    fn sources(&self, digest: &Sha256) -> Result<Vec<String>, BoxError>;
     /// The artifact of that number.
     fn artifact(&self, id: u64) -> Result<Option<Artifact>, BoxError>;
     /// Removes an artifact durably; whether there was one.

@@ -48,7 +48,8 @@ fn has(profile: Profile, request: &Request<Body>) -> bool {
         Profile::Metrics => path == "/metrics",
         Profile::Resolve => path == resolve::PATH,
         Profile::Registry => path == "/" || is_registry(path),
-        Profile::DataBank => files::is_own(path),
+        // Operators have another door.
+        Profile::DataBank => files::is_own(path) && !path.starts_with("/api/"),
     }
 }
 

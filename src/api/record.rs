@@ -22,6 +22,11 @@ pub(super) struct Record<'a> {
     last_accessed_at: String,
     access_count: u64,
     final_url: Option<&'a str>,
+    /// `current`; `stale` when it was marked so; `past` when only its versions are left.
+    state: &'static str,
+    /// Whether an operator pinned it, or bytes of it.
+    pinned: bool,
+    tags: &'a [String],
     versions: Vec<VersionRecord>,
 }
 
@@ -32,6 +37,9 @@ struct VersionRecord {
     size_bytes: u64,
     first_seen: String,
     last_seen: String,
+    /// URLs that have or had the same bytes, 50 at most; only in the record of one artifact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sources: Option<Vec<String>>,
 }
 
 impl<'a> Record<'a> {
@@ -49,8 +57,21 @@ impl<'a> Record<'a> {
             last_accessed_at: rfc3339(artifact.last_accessed_at),
             access_count: artifact.access_count,
             final_url: artifact.final_url.as_deref(),
+            state: artifact.state.word(),
+            pinned: artifact.is_pinned,
+            tags: &artifact.tags,
             versions: artifact.versions.iter().map(VersionRecord::of).collect(),
         }
+    }
+}
+
+impl Record<'_> {
+    /// With the URLs of the bytes of each version.
+    pub(super) fn with_sources(mut self, sources: Vec<Vec<String>>) -> Self {
+        for (version, sources) in self.versions.iter_mut().zip(sources) {
+            version.sources = Some(sources);
+        }
+        self
     }
 }
 
@@ -61,6 +82,7 @@ impl VersionRecord {
             size_bytes: version.size_bytes,
             first_seen: rfc3339(version.first_seen),
             last_seen: rfc3339(version.last_seen),
+            sources: None,
         }
     }
 }

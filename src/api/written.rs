@@ -5,7 +5,6 @@ use std::{
     io::{self, Write},
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use artifact_cache_layers::body::{Body, BoxError};
@@ -14,15 +13,12 @@ use http_body::Frame;
 use tokio::{
     sync::mpsc,
     task::{JoinHandle, spawn_blocking},
-    time::{Instant, Interval, MissedTickBehavior, interval_at},
 };
 
 /// Pieces that wait for the client at most.
 const QUEUE: usize = 4;
 /// Bytes of one piece.
 const PIECE: usize = 256 << 10;
-/// After so long without a word a client would take us for dead.
-const BEAT: Duration = Duration::from_secs(10);
 
 /// Where the thread writes. Every write fails once the client has left.
 pub(super) struct Sink {
@@ -34,27 +30,16 @@ pub(super) struct Sink {
 struct Written {
     from: mpsc::Receiver<Bytes>,
     done: JoinHandle<Result<(), BoxError>>,
-    beat: Option<Interval>,
     is_over: bool,
 }
 
 /// The body that `work` writes. A failure of it breaks the body off.
 pub(super) fn body(work: impl FnOnce(&mut Sink) -> Result<(), BoxError> + Send + 'static) -> Body {
-    Body::stream(Written::start(work, None))
-}
-
-/// The same for lines: an empty one shows now and then that there is life.
-pub(super) fn lines(work: impl FnOnce(&mut Sink) -> Result<(), BoxError> + Send + 'static) -> Body {
-    let mut beat = interval_at(Instant::now() + BEAT, BEAT);
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    Body::stream(Written::start(work, Some(beat)))
+    Body::stream(Written::start(work))
 }
 
 impl Written {
-    fn start(
-        work: impl FnOnce(&mut Sink) -> Result<(), BoxError> + Send + 'static,
-        beat: Option<Interval>,
-    ) -> Self {
+    fn start(work: impl FnOnce(&mut Sink) -> Result<(), BoxError> + Send + 'static) -> Self {
         let (to, from) = mpsc::channel(QUEUE);
         let buffer = Vec::new();
         let mut sink = Sink { to, buffer };
@@ -65,16 +50,8 @@ impl Written {
         Self {
             from,
             done,
-            beat,
             is_over: false,
         }
-    }
-}
-
-impl Sink {
-    /// Whether the client has left.
-    pub(super) fn is_abandoned(&self) -> bool {
-        self.to.is_closed()
     }
 }
 
@@ -109,18 +86,8 @@ impl http_body::Body for Written {
         if this.is_over {
             return Poll::Ready(None);
         }
-        match this.from.poll_recv(cx) {
-            Poll::Ready(Some(piece)) => return Poll::Ready(Some(Ok(Frame::data(piece)))),
-            Poll::Ready(None) => {}
-            Poll::Pending => {
-                let beat = this.beat.as_mut().map(|beat| beat.poll_tick(cx));
-                return match beat {
-                    Some(Poll::Ready(_)) => {
-                        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"\n")))))
-                    }
-                    _ => Poll::Pending,
-                };
-            }
+        if let Some(piece) = std::task::ready!(this.from.poll_recv(cx)) {
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
         let done = std::task::ready!(Pin::new(&mut this.done).poll(cx));
         this.is_over = true;
@@ -165,11 +132,11 @@ mod tests {
         let (ended, end) = tokio::sync::oneshot::channel();
         let written = body(move |sink| {
             let failed = std::iter::repeat(()).find_map(|()| sink.write_all(&[0; 4096]).err());
-            let _ = ended.send((failed.map(|error| error.kind()), sink.is_abandoned()));
+            let _ = ended.send(failed.map(|error| error.kind()));
             Ok(())
         });
         drop(written);
-        let left = (Some(io::ErrorKind::BrokenPipe), true);
+        let left = Some(io::ErrorKind::BrokenPipe);
         assert_eq!(end.await.expect("ended"), left);
     }
 }

@@ -1,15 +1,18 @@
 //! What the local routes ask of the product (`api::Backend`).
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::SystemTime};
 
 use artifact_cache_layers::{body::BoxError, digest::Sha256, semantics::target_uri::TargetUri};
 
 use super::App;
 use crate::{
     api::{Backend, Explanation, Health, NotReady, Registry},
-    artifact::{Artifact, Filter, Totals},
+    artifact::{Artifact, Filter, Page, Totals},
     catalog::Change,
 };
+
+/// URLs of the same bytes that are shown.
+const MAX_SOURCES: usize = 50;
 
 impl Backend for App {
     async fn settle(&self) {
@@ -22,8 +25,20 @@ impl Backend for App {
         Ok(self.store.catalog().totals()?)
     }
 
-    fn list(&self, filter: &Filter) -> Result<Vec<Artifact>, BoxError> {
-        Ok(self.store.catalog().list(filter)?)
+    fn now(&self) -> SystemTime {
+        self.store.clock().now()
+    }
+
+    fn page(&self, filter: &Filter) -> Result<Page, BoxError> {
+        Ok(self.store.catalog().page(filter)?)
+    }
+
+    fn count(&self, filter: &Filter) -> Result<u64, BoxError> {
+        Ok(self.store.catalog().count(filter)?)
+    }
+
+    fn sources(&self, digest: &Sha256) -> Result<Vec<String>, BoxError> {
+        Ok(self.store.catalog().urls_of(digest, MAX_SOURCES)?)
     }
 
     fn artifact(&self, id: u64) -> Result<Option<Artifact>, BoxError> {

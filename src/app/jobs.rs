@@ -5,7 +5,12 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::App;
-use crate::{api::resolve, config::upstream::Mode, jobs::evict, telemetry::label::UpstreamMode};
+use crate::{
+    api::resolve,
+    config::upstream::Mode,
+    jobs::{evict, retention, schedule, warm::Means},
+    telemetry::label::UpstreamMode,
+};
 
 /// Time between two rounds.
 const ROUND: Duration = Duration::from_secs(5);
@@ -14,16 +19,20 @@ const GRACE: Duration = Duration::from_mins(1);
 
 impl App {
     /// Runs the jobs until the cache stops.
-    pub(super) async fn work(self) {
+    pub(super) async fn work(self, means: Means) {
         let (store, metrics) = (self.store.clone(), self.metrics.clone());
         if let Err(error) = self.jobs.recover().await {
             tracing::warn!(%error, "cannot tell which jobs were interrupted");
         }
         let evicting = evict::run(store, metrics, self.stop.clone());
-        tokio::join!(evicting, self.rounds());
+        let (store, stop) = (self.store.clone(), self.stop.clone());
+        let retaining = retention::run(store, self.config.clone(), stop);
+        let history = self.history.clone().run(self.stop.clone());
+        tokio::join!(evicting, retaining, history, self.rounds(means));
     }
 
-    async fn rounds(self) {
+    async fn rounds(self, means: Means) {
+        let mut is_first = true;
         let mut round = interval(ROUND);
         round.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -41,6 +50,9 @@ impl App {
             if let Err(error) = self.jobs.flush().await {
                 tracing::warn!(%error, "cannot write how far jobs have come");
             }
+            let with = (&means, &self.metrics);
+            schedule::round(&self.jobs, with, &self.config(), is_first).await;
+            is_first = false;
             if let Err(error) = self.store.committer().reap(GRACE).await {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
@@ -70,6 +82,10 @@ impl App {
         self.metrics.reserved.set(self.store.room().granted());
         self.metrics.max_bytes.set(self.store.room().cap());
         self.metrics.catalog_commits.reach(catalog.commits());
+        if let Ok((files, bytes)) = blobs.quarantined() {
+            self.metrics.quarantine_files.set(files);
+            self.metrics.quarantine_bytes.set(bytes);
+        }
         self.metrics.partial_files.set(self.store.partial_files());
         for (mode, label) in [
             (Mode::Online, UpstreamMode::Online),

@@ -10,6 +10,7 @@ mod inside;
 mod jobs;
 mod observers;
 mod open;
+mod panel;
 mod reload;
 pub mod requests;
 mod run;
@@ -31,11 +32,11 @@ pub use self::{open::StartError, run::run};
 use crate::{
     access::Gate,
     api::After,
-    config::{Config, classes::Classifier},
-    jobs::Jobs,
+    config::{Config, classes::Classifier, show::Row},
+    jobs::{Jobs, history::History},
     proxy::{Interception, Tunnel},
     store::Store,
-    telemetry::metrics::Metrics,
+    telemetry::{metrics::Metrics, origins::Origins},
     upstream::Upstreams,
 };
 
@@ -71,6 +72,12 @@ pub struct App {
     pub interception: Option<Interception>,
     /// Everything that is counted.
     pub metrics: Metrics,
+    /// What was counted in the past.
+    pub history: History,
+    /// How origins fared.
+    pub origins: Origins,
+    /// Every setting in force with its origin, for people.
+    pub settings: Arc<ArcSwap<Vec<Row>>>,
     /// Owns fills, flights and tunnels.
     pub tasks: TaskTracker,
     /// Cancelled to stop.

@@ -6,12 +6,14 @@ use artifact_cache_layers::{body::BoxError, semantics::target_uri::TargetUri};
 use http::StatusCode;
 
 use crate::{
+    clock::Clock,
     proxy::{self, Closed, Entered, Refusal},
     server,
     telemetry::{
         access::{OriginAsked, TunnelClosed},
         label::{Handshake, Inside, UpstreamError},
         metrics::Metrics,
+        origins::Origins,
     },
     upstream::{self, Reason},
 };
@@ -20,11 +22,17 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Observers {
     metrics: Metrics,
+    origins: Origins,
+    clock: Clock,
 }
 
 impl Observers {
-    pub(super) fn new(metrics: Metrics) -> Self {
-        Self { metrics }
+    pub(super) fn new(metrics: Metrics, origins: Origins, clock: Clock) -> Self {
+        Self {
+            metrics,
+            origins,
+            clock,
+        }
     }
 }
 
@@ -70,6 +78,13 @@ impl upstream::Observe for Observers {
     fn asked(&self, uri: &TargetUri, end: Result<StatusCode, Option<Reason>>, duration: Duration) {
         let source_url = uri.as_str();
         let result = end.map_err(label);
+        let authority = format!("{}:{}", uri.host(), uri.port());
+        let last = match &result {
+            Ok(status) => (status.as_str().to_owned(), status.is_server_error()),
+            Err(reason) => (reason.word().to_owned(), *reason != UpstreamError::Policy),
+        };
+        let now = self.clock.now();
+        self.origins.asked(&authority, last, duration, now);
         OriginAsked {
             source_url,
             result,

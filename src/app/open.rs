@@ -13,15 +13,16 @@ use crate::{
     catalog::{Catalog, CatalogError, CatalogOptions},
     clock::Clock,
     config::{Config, storage::Storage},
-    jobs::Jobs,
+    jobs::{Jobs, history::History},
     proxy::{Interception, Tunnel, authority::InvalidAuthority},
+    s3::Endpoints,
     server::InvalidTls,
     store::{
         Parts, Store,
         commit::Committer,
         sweep::{Swept, sweep},
     },
-    telemetry::metrics::Metrics,
+    telemetry::{metrics::Metrics, origins::Origins},
     upstream::{Dialer, InvalidUpstream, Upstreams},
 };
 
@@ -80,16 +81,12 @@ impl App {
         let rules = Arc::new(ArcSwap::from_pointee(rules));
         let stores = stores::stores(&config, &clock).map_err(StartError::Setting)?;
         let mirrors = glue::mirrors(&config).map_err(StartError::Setting)?;
-        let rule = glue::egress(&config.egress, addresses).map_err(StartError::Setting)?;
-        let rule = stores::with_buckets(rule, &stores);
+        let rule = rule(&config, addresses, &stores)?;
         let egress = Arc::new(glue::with_mirrors(rule.clone(), &mirrors));
         let guard = guard(&config, rule, &egress)?;
-        let observers = Arc::new(Observers::new(metrics.clone()));
-        let upstreams = Upstreams::new(&config.upstream, guard)?
-            .observed_by(observers.clone())
-            .following_presigned(config.classes.presigned)
-            .timed_by(clock.clone())
-            .with_stores(&config.upstream, &config.s3, stores)?;
+        let origins = Origins::default();
+        let observers = observers(&metrics, &origins, &clock);
+        let upstreams = upstreams(&config, (guard, stores), &observers, &clock)?;
         let interception = interception(&config, &clock)?;
         let tunnels = tunnels(&config, upstreams.dialer(), &tasks, &stop)?
             .intercepted_by(interception.clone())
@@ -98,6 +95,7 @@ impl App {
         let after = webhooks::after(&config, addresses, store.catalog(), &metrics, &tasks, &stop)?;
         Ok(Self {
             gate: gate(&config, &store, &clock)?,
+            history: History::new(store.clone(), metrics.clone()),
             jobs: Jobs::open(&store, &metrics, (&tasks, &stop))?,
             config: Arc::new(ArcSwap::from_pointee(config)),
             rules,
@@ -110,6 +108,8 @@ impl App {
             tunnels,
             interception,
             metrics,
+            origins,
+            settings: Arc::default(),
             tasks,
             stop,
             addresses: addresses.into(),
@@ -134,6 +134,36 @@ fn guard(
         requests: requests.clone(),
         tunnels: rule.with_ports(ports),
     }))
+}
+
+fn observers(metrics: &Metrics, origins: &Origins, clock: &Clock) -> Arc<Observers> {
+    let (metrics, origins) = (metrics.clone(), origins.clone());
+    Arc::new(Observers::new(metrics, origins, clock.clone()))
+}
+
+/// Which origins may be reached.
+fn rule(
+    config: &Config,
+    own: &[SocketAddr],
+    stores: &Endpoints,
+) -> Result<EgressPolicy, StartError> {
+    let rule = glue::egress(&config.egress, own).map_err(StartError::Setting)?;
+    Ok(stores::with_buckets(rule, stores))
+}
+
+/// The way out.
+fn upstreams(
+    config: &Config,
+    (guard, stores): (Arc<glue::EgressGuard>, Endpoints),
+    observers: &Arc<Observers>,
+    clock: &Clock,
+) -> Result<Upstreams, StartError> {
+    let upstreams = Upstreams::new(&config.upstream, guard)?
+        .observed_by(observers.clone())
+        .following_presigned(config.classes.presigned)
+        .timed_by(clock.clone())
+        .with_stores(&config.upstream, &config.s3, stores)?;
+    Ok(upstreams)
 }
 
 fn tunnels(

@@ -24,7 +24,7 @@ impl App {
                 );
             }
         };
-        let (old, new) = (self.config(), loaded.config);
+        let (old, new) = (self.config(), loaded.config.clone());
         if let Err(error) = self.reload_ways(&new) {
             let error = &*error as &dyn Error;
             return tracing::error!(error, "a setting cannot be put to use, nothing was changed");
@@ -39,6 +39,8 @@ impl App {
         self.gate.set_rules(new.auth.clone());
         let in_force = in_force(&old, &new);
         let needs_restart = in_force != new;
+        let shown = loaded.of(in_force.clone());
+        self.settings.store(Arc::new(shown.rows()));
         self.config.store(Arc::new(in_force));
         tracing::info!(needs_restart, "configuration reloaded");
     }

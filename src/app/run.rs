@@ -8,7 +8,6 @@ use tower::util::BoxCloneService;
 
 use super::{
     App, StartError, certificates, inside,
-    observers::Observers,
     open::CLOSE_DEADLINE,
     signals::{Signals, Wish},
 };
@@ -43,20 +42,23 @@ pub async fn run(
     }
     let tls = tls(&loaded.config)?;
     let listeners = Bound::new(&loaded.config, tls.as_ref())?;
+    let settings = loaded.rows();
     let app = App::open(loaded.config, &listeners.addresses, metrics)?;
+    app.settings.store(Arc::new(settings));
     let connections = TaskTracker::new();
     let lifetime = Lifetime {
         stop: app.stop.clone(),
         connections: connections.clone(),
     };
     let serving = TaskTracker::new();
-    serving.spawn(app.clone().work());
+    let core = stack::Core::new(&app);
+    serving.spawn(app.clone().work(core.means(&app)));
     app.warn_of_open_door();
     let note = app.leave_note();
     if let Some(tls) = tls.clone() {
         serving.spawn(certificates::watch(tls, app.stop.clone()));
     }
-    listeners.serve(&app, &serving, &lifetime);
+    listeners.serve((&app, &core), &serving, &lifetime);
     notify(&[sd_notify::NotifyState::Ready]);
     while signals.next().await == Wish::Reload {
         app.reload(&sources, &log);
@@ -123,11 +125,9 @@ impl Bound {
         })
     }
 
-    fn serve(self, app: &App, serving: &TaskTracker, lifetime: &Lifetime) {
-        let limits = Limits::new(&app.config().server)
-            .observed_by(Arc::new(Observers::new(app.metrics.clone())));
-        let core = stack::Core::new(app);
-        let edge = stack::edge(app, &core, Profile::All);
+    fn serve(self, (app, core): (&App, &stack::Core), serving: &TaskTracker, lifetime: &Lifetime) {
+        let limits = Limits::new(&app.config().server).observed_by(Arc::new(app.observers()));
+        let edge = stack::edge(app, core, Profile::All);
         app.tunnels.served_by(inside::serve(
             edge.clone(),
             limits.clone(),
@@ -137,7 +137,7 @@ impl Bound {
         for (name, profile, listener) in self.main {
             let edge = match profile {
                 Profile::All => edge.clone(),
-                part => stack::edge(app, &core, part),
+                part => stack::edge(app, core, part),
             };
             let limits = limits.clone();
             serving.spawn(serve(listener, edge, limits, lifetime.clone()));

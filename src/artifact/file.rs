@@ -20,6 +20,28 @@ pub struct File {
     pub created_at: SystemTime,
 }
 
+/// What an upload says of itself beside its bytes; retention goes by it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Label {
+    /// In the words of whoever uploaded it; empty for none.
+    pub tag: String,
+    /// The key or token it came with, as [`Label`]s name them; empty for none.
+    pub key: String,
+}
+
+/// An uploaded file with what decides how long it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The file.
+    pub file: File,
+    /// Its uploads: each label with when it came last.
+    pub uploads: Vec<(Label, SystemTime)>,
+    /// It was uploaded in more ways than are remembered, so nobody can say that it is not wanted.
+    pub is_crowded: bool,
+    /// Some pointer that leads to it.
+    pub pointer: Option<PointerName>,
+}
+
 /// What a pointer belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {

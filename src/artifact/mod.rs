@@ -3,15 +3,20 @@
 pub mod canonical;
 pub mod check;
 pub mod event;
+pub mod figures;
+pub mod listing;
 pub mod misses;
 pub mod model;
 pub mod moment;
 
 pub mod file;
 
+pub use listing::{Filter, Page, Place};
+
 use std::time::SystemTime;
 
 use artifact_cache_layers::digest::Sha256;
+use listing::State;
 use serde::Serialize;
 
 /// What is known of one source URL.
@@ -33,6 +38,12 @@ pub struct Artifact {
     pub access_count: u64,
     /// The digests this URL has served, newest first; never empty.
     pub versions: Vec<Version>,
+    /// What can be served of it.
+    pub state: State,
+    /// Whether an operator pinned it, or bytes of it.
+    pub is_pinned: bool,
+    /// Its tags, in order.
+    pub tags: Vec<String>,
 }
 
 /// One digest that a URL has served.
@@ -61,21 +72,4 @@ pub struct Totals {
     pub logical_size_bytes: u64,
     /// Distinct blobs.
     pub total_blobs: u64,
-}
-
-/// Which artifacts a list shows, in order of id.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// Only artifacts with a greater id: the cursor.
-    pub after: u64,
-    /// Most artifacts returned.
-    pub limit: usize,
-    /// Only URLs of this host.
-    pub host: Option<String>,
-    /// Only URLs that start with this.
-    pub prefix: Option<String>,
-    /// Only URLs that contain this.
-    pub contains: Option<String>,
-    /// Only artifacts with a version of this digest.
-    pub digest: Option<Sha256>,
 }

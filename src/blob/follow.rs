@@ -7,7 +7,7 @@ mod follower;
 use std::{
     fs::File,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -34,6 +34,8 @@ pub struct Growing {
     /// Whether bytes were given to readers that are not in the file.
     spilled: watch::Sender<bool>,
     readers: Readers,
+    /// What is to go with the last reader.
+    kept: Mutex<Option<Box<dyn Send>>>,
 }
 
 impl Growing {
@@ -48,6 +50,7 @@ impl Growing {
             verdict: watch::Sender::new(None),
             spilled: watch::Sender::new(false),
             readers: Readers::default(),
+            kept: Mutex::default(),
         })
     }
 
@@ -85,6 +88,12 @@ impl Growing {
     pub fn spill(&self, bytes: Bytes) -> bool {
         self.spilled.send_replace(true);
         self.readers.spill(self.written(), bytes)
+    }
+
+    /// Keeps something as long as anybody may read the file: its blocks are taken until then.
+    pub fn keep(&self, thing: impl Send + 'static) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        *kept = Some(Box::new(thing));
     }
 
     /// Whether some bytes are only in memory, so that nobody can start to read any more.

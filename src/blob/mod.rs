@@ -9,6 +9,7 @@ pub mod leftovers;
 pub mod memory;
 pub mod partial;
 pub mod pointers;
+mod quarantine;
 pub mod read;
 mod readers;
 mod reading;
@@ -194,6 +195,11 @@ impl BlobStore {
             self.0.open.remove(digest);
         }
         Ok(Some(blob))
+    }
+
+    /// Whether a blob was opened lately.
+    pub fn is_at_hand(&self, digest: &Sha256) -> bool {
+        self.0.open.get(digest).is_some()
     }
 
     /// The bytes of a small hot blob, when they are in memory and its file is there. Blobs of at most

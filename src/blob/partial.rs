@@ -26,7 +26,7 @@ use super::{Blob, BlobStore, Recovery, directories, resume::ResumableName, uploa
 /// How unfinished files without a key are called where they need a name; `sweep` knows them by it.
 pub(crate) const UNFINISHED: &str = ".unfinished";
 /// Blobs are never written again; everybody on the machine may read them.
-const FINISHED_MODE: u32 = 0o444;
+pub(super) const FINISHED_MODE: u32 = 0o444;
 const UNFINISHED_MODE: u32 = 0o600;
 
 /// An unfinished blob.
@@ -262,6 +262,21 @@ impl Drop for Partial {
 fn nameless(directory: &Path) -> Result<File, Errno> {
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     rustix::fs::open(directory, flags, Mode::from(UNFINISHED_MODE)).map(File::from)
+}
+
+/// A file that goes when it is closed.
+pub(super) fn nameless_file(directory: &Path) -> io::Result<File> {
+    match nameless(directory) {
+        Ok(file) => Ok(file),
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
+            let (file, name) = unique(directory)?;
+            if let Name::Unique(path) = name {
+                std::fs::remove_file(path)?;
+            }
+            Ok(file)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// A new file with a name that no other partial has, of this process or an earlier one.

@@ -122,7 +122,7 @@ impl BlobStore {
 
     /// Appends a record to the journal, unless the blob itself has one of the same URL. Not fsynced:
     /// it is needed only when the catalog is lost as well.
-    pub(super) fn journal(&self, recovery: &Recovery) -> io::Result<()> {
+    pub(crate) fn journal(&self, recovery: &Recovery) -> io::Result<()> {
         let digest = recovery.digest.parse::<Sha256>().ok();
         let known = digest.and_then(|digest| self.recovery(&digest));
         if known.is_some_and(|known| known.url == recovery.url) {

@@ -33,6 +33,9 @@ pub struct PartialIdentity {
     /// The response they belong to, but for its digest, which nobody knows yet.
     #[serde(default)]
     pub response: Option<Recovery>,
+    /// For an upload: what was said when it was begun, in the words of whoever keeps it.
+    #[serde(default)]
+    pub upload: Option<serde_json::Value>,
     /// Which start of the machine wrote them: after another start, bytes that were never fsynced may
     /// be missing in the middle. Filled in by [`PartialIdentity::new`].
     pub boot_id: String,
@@ -55,6 +58,7 @@ impl PartialIdentity {
             validator,
             total_len: None,
             response: None,
+            upload: None,
             boot_id: boot_id(),
             created,
         }
@@ -124,6 +128,22 @@ impl Partial {
         )?;
         std::fs::write(&name.identity, serde_json::to_vec(identity)?)?;
         Ok(partial)
+    }
+
+    /// The identity of what is unfinished under `key` and its length so far in bytes, also while it grows.
+    /// Blocks.
+    pub fn look(
+        store: &BlobStore,
+        key: &CacheKey,
+        keep: Duration,
+        now: SystemTime,
+    ) -> Option<(PartialIdentity, u64)> {
+        let name = ResumableName::of(store, key);
+        let identity = name.read_identity()?;
+        let length = name.part.metadata().ok()?.len();
+        identity
+            .is_resumable(keep, now)
+            .then_some((identity, length))
     }
 
     /// The unfinished download of `key` with its identity and its length so far in bytes. One that is

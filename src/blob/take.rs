@@ -126,6 +126,11 @@ impl BlobStore {
         self.temporary().join(name)
     }
 
+    /// A file without a name, for whoever needs one for a while. It goes when it is closed.
+    pub(crate) fn scratch_file(&self) -> io::Result<File> {
+        super::partial::nameless_file(self.temporary())
+    }
+
     /// Removes such a file. Blocks.
     pub(crate) fn remove_scratch(path: &Path) -> io::Result<()> {
         std::fs::remove_file(path)

@@ -102,6 +102,21 @@ impl BlobStore {
         renamed
     }
 
+    /// Tells `visit` of each name in the view. Blocks.
+    pub(super) fn each_view(&self, mut visit: impl FnMut(Sha256)) -> io::Result<()> {
+        let entries = match self.root().join(VIEW).read_dir() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        for entry in entries {
+            let name = entry?.file_name();
+            if let Some(digest) = name.to_str().and_then(|name| name.parse().ok()) {
+                visit(digest);
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a blob has a name in the view.
     pub(super) fn is_viewed(&self, digest: &Sha256) -> bool {
         let stamps = (self.stamp(digest), stamp_of(&self.view_path(digest)));

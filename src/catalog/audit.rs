@@ -1,5 +1,10 @@
 //! What `fsck` asks the catalog: everything known, in chunks, and whether it is consistent in itself.
 
+mod held;
+mod queues;
+#[cfg(test)]
+mod tests;
+
 use std::time::SystemTime;
 
 use artifact_cache_layers::{digest::Sha256, semantics::cache_key::CacheKey};
@@ -9,6 +14,7 @@ use super::{
     codec::{self, ArtifactRecord, Counters, HitsRecord},
     environment::Environment,
     files::FileRecord,
+    ranks::QueueSums,
     read::{key_of, reference, reference_key},
     table::{Row, Table},
 };
@@ -66,7 +72,7 @@ pub enum Inconsistency {
         /// The artifact.
         id: u64,
     },
-    /// An entry of the registry of models that is missing, wrong, or of no model.
+    /// An entry of a table that follows from others and is missing, wrong, or of nothing.
     WrongEntry {
         /// The LMDB database.
         database: &'static str,
@@ -80,6 +86,8 @@ pub enum Inconsistency {
         /// The number of the other.
         other: u64,
     },
+    /// The sums of the queues of eviction are not the sums, or a number was given twice.
+    WrongQueues,
     /// The sums are not the sums.
     WrongTotals {
         /// As recorded.
@@ -133,6 +141,7 @@ impl Catalog {
         let mut audit = Auditor {
             environment: self.environment(),
             counted: Counters::default(),
+            queues: QueueSums::default(),
             found: Vec::new(),
         };
         let tables = self.environment().tables;
@@ -142,8 +151,11 @@ impl Catalog {
         audit.each_row(tables.references, Auditor::reference)?;
         audit.each_row(tables.files, Auditor::file)?;
         audit.each_row(tables.blobs, Auditor::blob)?;
+        audit.held()?;
+        audit.queues()?;
         audit.totals(self.totals()?);
         super::models::audit::audit(self.environment(), &mut audit.found)?;
+        super::orders::audit(self.environment(), &mut audit.found)?;
         Ok(Audit {
             inconsistencies: audit.found,
         })
@@ -158,6 +170,7 @@ impl Catalog {
 struct Auditor<'c> {
     environment: &'c Environment,
     counted: Counters,
+    queues: QueueSums,
     found: Vec<Inconsistency>,
 }
 
@@ -228,10 +241,16 @@ impl Auditor<'_> {
         Ok(true)
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "has the shape of its neighbours")]
-    fn hits(&mut self, _: &[u8], value: &[u8]) -> Result<bool> {
+    fn hits(&mut self, key: &[u8], value: &[u8]) -> Result<bool> {
         let hits = codec::decode::<HitsRecord>(value);
         self.counted.accesses += hits.as_ref().map_or(0, |hits| hits.access_count);
+        let tables = self.environment.tables;
+        let txn = self.environment.read()?;
+        let is_of_nothing = tables.artifacts.get(&txn, key)?.is_none();
+        drop(txn);
+        if hits.is_ok() && is_of_nothing {
+            self.wrong(tables.hits, key);
+        }
         Ok(hits.is_ok())
     }
 
@@ -273,6 +292,8 @@ impl Auditor<'_> {
         if !tables.is_held(&txn, &digest)? {
             self.found.push(Inconsistency::UnheldBlob { digest });
         }
+        drop(txn);
+        self.standing(key, &blob)?;
         self.counted.blobs += 1;
         self.counted.size_bytes += blob.size_bytes;
         Ok(true)

@@ -8,7 +8,7 @@ use artifact_cache_layers::{
 use super::files::FileChange;
 use crate::artifact::{
     event::Event,
-    file::{File, PointerName},
+    file::{File, Label, PointerName},
     model::{
         Model, Refusal,
         notice::Announce,
@@ -23,16 +23,7 @@ pub enum Change {
     /// Stores a response whose blob is on disk: adds the variant or replaces the one with the same
     /// nominated fields, and makes the blob known. A response with status 200 puts its digest in
     /// front of the URL's versions. Only `store::commit` may write this, see its race with removal.
-    Store {
-        /// Key of the URL.
-        key: CacheKey,
-        /// The URL.
-        uri: TargetUri,
-        /// Where redirects ended, when elsewhere.
-        final_url: Option<String>,
-        /// The response.
-        response: StoredResponse,
-    },
+    Store(Addition),
     /// As [`Store`](Self::Store), for bytes that are stored already: freshening after a 304, and
     /// another URL for known bytes. Fails with `UnknownBlob` when they were removed meanwhile.
     Refer(Addition),
@@ -76,13 +67,25 @@ pub enum Change {
     },
     /// Makes an uploaded file known whose blob is on disk. Only `store::commit` may write this, as
     /// [`Store`](Self::Store).
-    KeepFile(File),
+    KeepFile {
+        /// The file.
+        file: File,
+        /// What this upload of it said.
+        label: Label,
+    },
     /// Removes an uploaded file.
     RemoveFile {
         /// The file.
         digest: Sha256,
         /// Whether also when a pointer leads to it.
         force: bool,
+    },
+    /// Removes an uploaded file that no pointer leads to and that was not uploaded again.
+    ExpireFile {
+        /// The file.
+        digest: Sha256,
+        /// Its uploads, as they were when that was decided.
+        uploads: Vec<(Label, std::time::SystemTime)>,
     },
     /// Makes a pointer lead to a file.
     Point {
@@ -130,8 +133,24 @@ pub enum Change {
         /// Why, as the operator said it.
         note: String,
     },
+    /// A change of tags.
+    Tags(super::TagChange),
     /// Takes a pin back; none is no error.
     Unpin(super::PinOf),
+    /// What a blob takes on disk is not what was recorded.
+    Measure {
+        /// The blob.
+        digest: Sha256,
+        /// Bytes of its blocks.
+        allocated: u64,
+    },
+    /// Adds what happened to the time series, and drops what is older than they keep.
+    Note {
+        /// What happened, in order of time.
+        slots: Vec<crate::artifact::figures::Slot>,
+        /// A number that [`Catalog::history`](super::Catalog::history) tells from then on.
+        mark: u64,
+    },
     /// Drops unreadable records and derives everything that can be derived from the responses again.
     Reindex,
     /// A change of the registry of models. That it is refused is an answer, not an error.
@@ -152,7 +171,7 @@ pub enum Change {
     /// Writes how far something has come, or forgets it.
     Mark {
         /// Of what.
-        name: &'static str,
+        name: String,
         /// Whatever `name` understands.
         value: Option<Vec<u8>>,
     },
@@ -170,10 +189,10 @@ impl Change {
         }
         !matches!(
             self,
-            Self::Store { .. }
+            Self::Store(_)
                 | Self::Refer(_)
                 | Self::Recover(_)
-                | Self::KeepFile(_)
+                | Self::KeepFile { .. }
                 | Self::Point { .. }
                 | Self::Reindex
                 | Self::Registry(_)
@@ -183,6 +202,8 @@ impl Change {
                 | Self::PutToken(_)
                 | Self::UseTokens { .. }
                 | Self::Pin { .. }
+                | Self::Tags(super::TagChange::Give { .. })
+                | Self::Note { .. }
                 | Self::PutJob(_)
                 | Self::Mark { .. }
         )
@@ -204,12 +225,7 @@ pub struct Addition {
 
 impl From<Addition> for Change {
     fn from(addition: Addition) -> Self {
-        Self::Store {
-            key: addition.key,
-            uri: addition.uri,
-            final_url: addition.final_url,
-            response: addition.response,
-        }
+        Self::Store(addition)
     }
 }
 
@@ -226,6 +242,8 @@ pub struct Written {
     pub model: Option<Result<Plan, Refusal>>,
     /// How many messages were written, and how many older ones were dropped for them.
     pub announced: (u64, u64),
+    /// How many artifacts were tagged, or lost a tag.
+    pub count: u64,
     /// What was evicted.
     pub evicted: Vec<super::Evicted>,
 }

@@ -97,6 +97,14 @@ tables! {
     evictions,
     /// Digest or cache key → what an operator wants to be kept.
     pins,
+    /// Digest → what the uploads of a file said of themselves.
+    labels,
+    /// Where artifacts stand in the orders of lists.
+    orders,
+    /// Tags and their artifacts.
+    tags,
+    /// Step and time → what happened then.
+    history,
     /// Number → job.
     jobs,
 }

@@ -57,6 +57,20 @@ impl From<PointerRecord> for Pointer {
 }
 
 impl Catalog {
+    /// At most `limit` uploaded files behind `after`, in order of digest.
+    pub fn files(&self, after: Option<&Sha256>, limit: usize) -> Result<Vec<File>> {
+        let txn = self.environment().read()?;
+        let table = self.environment().tables.files;
+        let after = after.map(|digest| &digest.as_bytes()[..]);
+        let mut files = Vec::new();
+        for (key, value) in table.rows(&txn, after, limit)? {
+            let record = table.sound(codec::decode::<FileRecord<'_>>(&value))?;
+            let digest: Option<[u8; 32]> = key.try_into().ok();
+            files.extend(digest.map(|digest| record.of(digest.into())));
+        }
+        Ok(files)
+    }
+
     /// An uploaded file.
     pub fn file(&self, digest: &Sha256) -> Result<Option<File>> {
         let txn = self.environment().read()?;
@@ -122,7 +136,7 @@ pub(super) fn pointed_key(file: &Sha256, pointer: &[u8]) -> Vec<u8> {
 }
 
 /// What [`pointer_key`] made a key of.
-fn name_of(key: &[u8]) -> Option<PointerName> {
+pub(super) fn name_of(key: &[u8]) -> Option<PointerName> {
     let (owner, id) = key.split_first()?;
     let owner = match owner {
         b'r' => Owner::Run,

@@ -147,10 +147,59 @@ impl Catalog {
     }
 }
 
+/// There while the catalog is closed, if it was closed in order.
+const CLEAN: &str = "clean";
+/// When an unclean stop was noticed that nobody has looked into yet.
+const UNCLEAN: &str = "unclean";
+
+impl Catalog {
+    /// When it was noticed that the catalog had not been closed in order, until that is forgotten.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn unclean_stop(&self) -> Result<Option<SystemTime>> {
+        let mark = self.mark(UNCLEAN)?;
+        let mark = mark.and_then(|mark| mark.try_into().ok());
+        Ok(mark.map(|mark| codec::time(u64::from_be_bytes(mark))))
+    }
+
+    /// Everything that was stored before was looked at.
+    ///
+    /// # Errors
+    /// When the catalog cannot be written.
+    pub async fn forget_unclean_stop(&self) -> Result<()> {
+        let (name, value) = (UNCLEAN.to_owned(), None);
+        self.write(super::Change::Mark { name, value })
+            .await
+            .map(drop)
+    }
+}
+
 impl Transaction<'_> {
+    /// Notes whether the catalog was closed in order, and that it is open now.
+    pub(super) fn note_opening(&mut self) -> Result<()> {
+        let meta = self.tables.meta;
+        let is_empty = self.counters.blobs == 0;
+        if !meta.delete(&mut self.txn, &mark_key(CLEAN))? && !is_empty {
+            let now = codec::nanoseconds(self.now).to_be_bytes();
+            meta.put(&mut self.txn, &mark_key(UNCLEAN), &now)?;
+        }
+        Ok(())
+    }
+
+    /// Notes that the catalog is closed in order.
+    pub(super) fn note_closing(&mut self) -> Result<()> {
+        self.mark(CLEAN, Some(b"")).map(drop)
+    }
+
     pub(super) fn put_job(&mut self, job: &JobRecord) -> Result<Written> {
         let table = self.tables.jobs;
         let key = job.number.to_be_bytes();
+        let before = table.record(&self.txn, &key, codec::decode::<JobRecord>)?;
+        // How far it had come may be written after its end was, which counts.
+        if job.ended_at.is_none() && before.is_some_and(|before| before.ended_at.is_some()) {
+            return Ok(Written::default());
+        }
         table.put_record(&mut self.txn, &key, codec::encode(job))?;
         let surplus = table.lmdb.len(&self.txn)?.saturating_sub(MAX_JOBS);
         if surplus > 0 {
@@ -229,11 +278,27 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_a_job_is_not_taken_back() {
+        let directory = tempfile::tempdir().expect("directory");
+        let options = CatalogOptions::default();
+        let catalog = Catalog::open(directory.path(), &options, Clock::system()).expect("opened");
+        for is_over in [false, true, false] {
+            let put = Change::PutJob(Box::new(job(1, is_over)));
+            catalog.write_blocking(put).expect("written");
+        }
+        let kept = catalog.job(1).expect("read").expect("there");
+        assert!(kept.ended_at.is_some());
+    }
+
+    #[test]
     fn a_mark_stays_until_it_is_forgotten() {
         let directory = tempfile::tempdir().expect("directory");
         let options = CatalogOptions::default();
         let catalog = Catalog::open(directory.path(), &options, Clock::system()).expect("opened");
-        let mark = |value| Change::Mark { name: "x", value };
+        let mark = |value| Change::Mark {
+            name: "x".into(),
+            value,
+        };
         catalog
             .write_blocking(mark(Some(b"far".to_vec())))
             .expect("written");

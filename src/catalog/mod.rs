@@ -15,11 +15,14 @@ mod environment;
 mod error;
 mod evictions;
 mod files;
+mod history;
 mod hits;
 mod jobs;
+mod labels;
 mod list;
 mod models;
 pub mod operator;
+mod orders;
 mod outbox;
 mod pins;
 pub mod policy;
@@ -28,9 +31,12 @@ mod read;
 mod set;
 mod snapshot;
 mod table;
+pub mod tags;
 mod tokens;
+mod top;
 mod transaction;
 mod upgrade;
+mod walk;
 mod why;
 mod write;
 mod writer;
@@ -59,11 +65,12 @@ pub use self::{
     evictions::{Evicted, Eviction, MAX_EVICTIONS},
     files::FileChange,
     jobs::{JobFailure, JobKey, JobRecord, JobState, MAX_JOBS},
-    list::{MAX_LISTED, Page},
+    list::{MAX_LISTED, Selection},
     models::{Import, ImportReport, Incoming, ModelFilter, ModelSort, ModelStats},
     pins::{Keeper, Pin, PinOf},
     set::{BlobRecord, Holder, MAX_VARIANTS, MAX_VERSIONS, ResponseSet, Stored},
     snapshot::Snapshot,
+    tags::{TagChange, Tagged},
     tokens::{MAX_TOKENS, TokenRecord},
     why::{MAX_AHEAD, Standing},
 };

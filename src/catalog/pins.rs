@@ -65,7 +65,7 @@ pub(super) fn pin_key(of: &PinOf) -> [u8; 33] {
     pinned
 }
 
-fn pin_of(key: &[u8]) -> Option<PinOf> {
+pub(super) fn pin_of(key: &[u8]) -> Option<PinOf> {
     let (kind, bytes) = key.split_first()?;
     let bytes = Sha256::from(<[u8; 32]>::try_from(bytes).ok()?);
     match kind {

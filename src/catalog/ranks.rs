@@ -116,6 +116,13 @@ impl Catalog {
         policy::plan(&mut queues, sums, wanted, most)
     }
 
+    /// What a blob was recorded to take on disk, in bytes.
+    pub fn allocated_of(&self, digest: &Sha256) -> Result<Option<u64>> {
+        let txn = self.environment().read()?;
+        let rank = self.environment().tables.rank(&txn, digest)?;
+        Ok(rank.map(|rank| rank.allocated))
+    }
+
     /// The youngest place in the queues.
     pub fn youngest_place(&self) -> Result<u64> {
         let txn = self.environment().read()?;

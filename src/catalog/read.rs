@@ -50,10 +50,12 @@ impl Tables {
         let Some(record) = self.artifact_record(txn, id)? else {
             return Ok(None);
         };
-        let Some(set) = self.set(txn, &key_of(record.key))? else {
+        let key = key_of(record.key);
+        let Some(set) = self.set(txn, &key)? else {
             return Ok(None);
         };
         let hits = self.hits(txn, id)?;
+        let (state, is_pinned) = (set.state(), self.is_set_pinned(txn, &key, &set)?);
         Ok(Some(Artifact {
             id,
             source_url: record.source_url.to_owned(),
@@ -62,6 +64,9 @@ impl Tables {
             first_cached_at: codec::time(record.first_cached_at),
             last_accessed_at: codec::time(hits.last_accessed_at.max(record.first_cached_at)),
             access_count: hits.access_count,
+            state,
+            is_pinned,
+            tags: self.tags_of(txn, id)?,
             versions: set.versions,
         }))
     }

@@ -71,7 +71,7 @@ impl TokenRecord {
         })
     }
 
-    fn decoded(id: &[u8], bytes: &[u8]) -> Result<Self, codec::Malformed> {
+    pub(super) fn decoded(id: &[u8], bytes: &[u8]) -> Result<Self, codec::Malformed> {
         let token: TokenBytes = codec::decode(bytes)?;
         let id = std::str::from_utf8(id).map_err(|_| codec::Malformed::Value("the token's id"))?;
         Ok(Self {

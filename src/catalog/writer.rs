@@ -55,9 +55,14 @@ impl Writer {
     pub(super) fn prepare(&self) -> Result<(), CatalogError> {
         let mut transaction = Transaction::begin(&self.environment, self.clock.now())?;
         transaction.enqueue_older()?;
+        transaction.order_older()?;
         let allocated = transaction.commit()?;
         self.allocated.store(allocated, Ordering::Release);
-        Ok(())
+        match self.note_opening() {
+            // A catalog that is already full is opened all the same.
+            Err(error) if !error.is_full() => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Runs until it is closed or every sender is gone.
@@ -84,6 +89,9 @@ impl Writer {
             }
         }
         let mut last = Some(self.flush());
+        if let Err(error) = self.note_closing() {
+            tracing::warn!(%error, "cannot note that the catalog is closed");
+        }
         for answer in closing {
             let _ = answer.send(last.take().unwrap_or(Ok(())));
         }
@@ -179,6 +187,18 @@ impl Writer {
         // Whoever sees the number sees what was committed.
         self.commits.fetch_add(1, Ordering::Release);
         Ok(written)
+    }
+
+    fn note_opening(&self) -> Result<(), CatalogError> {
+        let mut transaction = Transaction::begin(&self.environment, self.clock.now())?;
+        transaction.note_opening()?;
+        transaction.commit().map(drop)
+    }
+
+    fn note_closing(&self) -> Result<(), CatalogError> {
+        let mut transaction = Transaction::begin(&self.environment, self.clock.now())?;
+        transaction.note_closing()?;
+        transaction.commit().map(drop)
     }
 
     /// Writes buffered hits, or keeps them for the next time.

@@ -16,6 +16,7 @@ use url::Url;
 use super::{
     client::{Client, Transfer, accepted},
     exit::Failure,
+    job::wait,
     local::backup::{self, Owner, Progress, Restoring, Summary, absolute, owner},
     output::{Output, complain, size},
     remote::{Remote, bearer},
@@ -111,29 +112,15 @@ impl Backup {
     async fn ask(&self, client: &Client) -> Result<Summary, Failure> {
         let directory = absolute(&self.to).map_err(|error| Failure::Local(error.into()))?;
         let wanted = json!({"directory": directory, "copy": self.copy, "prune": self.prune});
-        let mut transfer = post(client, &wanted).await?;
-        let (bar, mut rest) = (bar(), Vec::new());
-        let mut last = Value::Null;
-        while let Some(data) = transfer.next().await? {
-            rest.extend_from_slice(&data);
-            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = rest.drain(..=end).collect();
-                let Ok(line) = serde_json::from_slice::<Value>(&line) else {
-                    continue;
-                };
-                if let Ok(progress) = serde_json::from_value(line["progress"].clone()) {
-                    let _ = show(&bar, progress);
-                } else {
-                    last = line;
-                }
-            }
+        let job = client.post_json(ROUTE, &wanted).await?;
+        let id = job["id"].as_u64().unwrap_or_default();
+        let mut job = wait(client, &format!("/api/v1/jobs/{id}")).await?;
+        if job["state"] != "done" {
+            let error = job["error"].as_str().unwrap_or("the cache stopped");
+            return Err(Failure::Job(format!("no backup was made: {error}")));
         }
-        bar.finish_and_clear();
-        if let Some(error) = last["error"].as_str() {
-            return Err(Failure::Local(error.into()));
-        }
-        let summary = serde_json::from_value(last["summary"].take());
-        summary.map_err(|_| Failure::Local("the cache broke off without a word".into()))
+        let summary = serde_json::from_value(job["report"].take());
+        summary.map_err(|error| Failure::Local(error.into()))
     }
 }
 

@@ -152,11 +152,21 @@ impl Client {
 
     /// Sends a JSON document and returns the one that answers it; an error answer is a failure.
     pub(super) async fn post_json(&self, target: &str, value: &Value) -> Result<Value, Failure> {
+        self.send_json(Method::POST, target, value).await
+    }
+
+    /// The same by another method.
+    pub(super) async fn send_json(
+        &self,
+        method: Method,
+        target: &str,
+        value: &Value,
+    ) -> Result<Value, Failure> {
         let json = HeaderValue::from_static("application/json");
         let fields = HeaderMap::from_iter([(header::CONTENT_TYPE, json)]);
         let body = Body::from(value.to_string());
         let answer = self
-            .ask(self.request(Method::POST, target, fields, body)?)
+            .ask(self.request(method, target, fields, body)?)
             .await?;
         let (head, body) = accepted(answer).await?.into_parts();
         let text = Transfer::of(&head.headers, body).text().await?;

@@ -1,24 +1,18 @@
 //! `files put|get|info|rm`: uploaded files of a running cache.
 
 mod archive;
+mod expire;
+mod parts;
 pub(super) mod pointer;
 pub(super) mod pull_run;
 pub(super) mod upload_dir;
 
-use std::{
-    fs::File,
-    io::Read as _,
-    path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::path::{Path, PathBuf};
 
 use artifact_cache_layers::body::{Body, BoxError};
 use bytes::Bytes;
 use clap::{Args, Subcommand};
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, Method};
 use http_body::Frame;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -35,9 +29,6 @@ use super::{
 
 /// Pieces of a body that wait to be sent at most.
 const QUEUE: usize = 4;
-/// Bytes read from a file at once.
-const PIECE: usize = 1 << 20;
-
 /// Verbs for files.
 #[derive(Subcommand, Debug)]
 pub(super) enum Files {
@@ -49,6 +40,8 @@ pub(super) enum Files {
     Info(Info),
     /// Remove a file
     Rm(Rm),
+    /// Show or remove the files whose time is over by the rules of retention
+    Expire(expire::Expire),
 }
 
 /// Arguments of `files put`.
@@ -59,6 +52,12 @@ pub(super) struct Put {
     /// Its media type
     #[arg(long, default_value = "application/octet-stream")]
     content_type: String,
+    /// A word for it, which rules of retention may name
+    #[arg(long, default_value = "")]
+    tag: String,
+    /// Go on with an upload that was interrupted, by the name that was told then
+    #[arg(long, value_name = "UPLOAD")]
+    resume: Option<String>,
     #[command(flatten)]
     remote: Remote,
 }
@@ -78,7 +77,7 @@ pub(super) struct Get {
 /// Arguments of `files info`.
 #[derive(Args, Debug)]
 pub(super) struct Info {
-    /// Id of the file
+    /// Id of the file, or how it begins, which takes an operator
     id: String,
     #[command(flatten)]
     remote: Remote,
@@ -109,6 +108,7 @@ impl Files {
             Self::Get(verb) => verb.remote.json,
             Self::Info(verb) => verb.remote.json,
             Self::Rm(verb) => verb.remote.json,
+            Self::Expire(verb) => verb.remote.json,
         }
     }
 
@@ -118,6 +118,7 @@ impl Files {
             Self::Get(verb) => verb.run(out).await,
             Self::Info(verb) => verb.run(out).await,
             Self::Rm(verb) => verb.run(out).await,
+            Self::Expire(verb) => verb.run(out).await,
         }
     }
 }
@@ -125,7 +126,12 @@ impl Files {
 impl Put {
     async fn run(&self, out: &mut Output) -> Result<(), Failure> {
         let client = self.remote.data_bank()?;
-        let answer = send(&client, &self.file, &self.content_type).await?;
+        let way = parts::Way {
+            content_type: &self.content_type,
+            tag: &self.tag,
+            resume: self.resume.as_deref(),
+        };
+        let answer = parts::send(&client, &self.file, &way).await?;
         if self.remote.json {
             return out.json(&answer);
         }
@@ -135,38 +141,12 @@ impl Put {
 
 /// Uploads a file and returns what is known of it then.
 pub(super) async fn send(client: &Client, path: &Path, media_type: &str) -> Result<Value, Failure> {
-    let failed = |source| Failure::File {
-        action: "read",
-        path: path.to_owned(),
-        source,
+    let way = parts::Way {
+        content_type: media_type,
+        tag: "",
+        resume: None,
     };
-    let mut file = File::open(path).map_err(failed)?;
-    let length = file.metadata().map_err(failed)?.len();
-    let kind = HeaderValue::try_from(media_type);
-    let kind = kind.map_err(|_| Failure::Usage("that is no media type".into()))?;
-    let fields = HeaderMap::from_iter([
-        (header::CONTENT_TYPE, kind),
-        (header::CONTENT_LENGTH, HeaderValue::from(length)),
-    ]);
-    let sent = Arc::new(AtomicU64::new(0));
-    let progress = sent.clone();
-    let body = produced(move |send| {
-        let mut left = length;
-        while left > 0 {
-            let wanted = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
-            let mut piece = vec![0; wanted];
-            file.read_exact(&mut piece)?;
-            left -= wanted as u64;
-            progress.store(length - left, Ordering::Relaxed);
-            if !send(piece.into()) {
-                return Ok(());
-            }
-        }
-        Ok(())
-    });
-    client
-        .upload((Method::POST, "/files"), fields, body, &sent)
-        .await
+    parts::send(client, path, &way).await
 }
 
 impl Get {
@@ -189,9 +169,11 @@ impl Get {
 impl Info {
     async fn run(&self, out: &mut Output) -> Result<(), Failure> {
         let client = self.remote.data_bank()?;
-        let (_, info) = client
-            .json(&format!("/files/{}/info", segment(&self.id)))
-            .await?;
+        let target = match self.id.len() {
+            64 => format!("/files/{}/info", segment(&self.id)),
+            _ => format!("/api/v1/files/{}", segment(&self.id)),
+        };
+        let (_, info) = client.json(&target).await?;
         if self.remote.json {
             return out.json(&info);
         }
@@ -276,7 +258,7 @@ fn segment(text: &str) -> String {
 
 /// A body that a thread produces. It gives each piece to `send`, which is false when nobody wants more;
 /// an error breaks the body off.
-fn produced(
+pub(super) fn produced(
     produce: impl FnOnce(&mut dyn FnMut(Bytes) -> bool) -> Result<(), BoxError> + Send + 'static,
 ) -> Body {
     let (sender, receiver) = mpsc::channel::<Result<Bytes, BoxError>>(QUEUE);

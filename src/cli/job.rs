@@ -167,7 +167,7 @@ impl Ls {
 }
 
 /// Looks at a job until it has ended; on a terminal a bar shows how far it is.
-async fn wait(client: &Client, path: &str) -> Result<Value, Failure> {
+pub(super) async fn wait(client: &Client, path: &str) -> Result<Value, Failure> {
     let bar = ProgressBar::no_length().with_style(style(false));
     loop {
         let (_, job) = client.json(path).await?;

@@ -17,6 +17,9 @@ use super::{
 /// Artifacts asked for at once: the most the API gives.
 const PAGE: usize = 200;
 
+const SORT_HELP: &str = "Order: id, source_url, file_size, last_accessed_at or access_count; \
+    largest first with a - in front";
+
 /// Arguments of `ls`.
 #[derive(Args, Debug)]
 pub(super) struct Ls {
@@ -32,6 +35,32 @@ pub(super) struct Ls {
     /// Only URLs that contain this
     #[arg(short, long = "query", value_name = "TEXT")]
     q: Option<String>,
+    /// Only artifacts with this tag
+    #[arg(long, value_name = "NAME")]
+    tag: Option<String>,
+    /// Only this media type; `image/*` stands for all of them
+    #[arg(long, value_name = "TYPE")]
+    content_type: Option<String>,
+    /// Only artifacts that an operator pinned, or with `false` those that none did
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pinned: Option<bool>,
+    /// Only artifacts in this state: current, stale or past
+    #[arg(long)]
+    state: Option<String>,
+    /// Only artifacts of at least so many bytes, such as 10MiB
+    #[arg(long, value_name = "SIZE")]
+    min_size: Option<String>,
+    /// Only artifacts of at most so many bytes
+    #[arg(long, value_name = "SIZE")]
+    max_size: Option<String>,
+    /// Only artifacts that were not used for so long, such as 30d
+    #[arg(long, value_name = "DURATION")]
+    unused_for: Option<String>,
+    /// Only artifacts that were stored first so long ago
+    #[arg(long, value_name = "DURATION")]
+    older_than: Option<String>,
+    #[arg(long, help = SORT_HELP, value_name = "FIELD", allow_hyphen_values = true)]
+    sort: Option<String>,
     /// Show no more than this many [default: all]
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -69,6 +98,15 @@ impl Ls {
             ("prefix", self.prefix.clone()),
             ("sha256", self.sha256.map(|digest| digest.to_string())),
             ("q", self.q.clone()),
+            ("tag", self.tag.clone()),
+            ("content_type", self.content_type.clone()),
+            ("pinned", self.pinned.map(|pinned| pinned.to_string())),
+            ("state", self.state.clone()),
+            ("min_size", self.min_size.clone()),
+            ("max_size", self.max_size.clone()),
+            ("unused_for", self.unused_for.clone()),
+            ("older_than", self.older_than.clone()),
+            ("sort", self.sort.clone()),
         ];
         let given = named.into_iter();
         given

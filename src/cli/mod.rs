@@ -2,7 +2,9 @@
 //! `serve` is the verb when none is named. Verbs that talk to a running cache go through `client`,
 //! verbs that work on this machine's own data go through `local`.
 
+mod asking;
 mod backup;
+mod bundle;
 mod ca;
 mod client;
 mod completions;
@@ -32,8 +34,10 @@ mod settings;
 mod setup;
 mod show;
 mod stats;
+mod tag;
 mod token;
 mod verify;
+mod warm;
 mod why;
 
 use std::{ffi::OsString, future::Future, process::ExitCode};
@@ -71,55 +75,16 @@ struct Cli {
 enum Verb {
     /// Run the cache (what it does without a verb)
     Serve(Settings),
-    /// Download an artifact through the cache and check its digest
-    Get(get::Get),
-    /// Show whether an artifact is cached, and the head of its response
-    Head(head::Head),
-    /// List what is cached
-    Ls(ls::Ls),
-    /// Show everything known of one artifact
-    Show(show::Show),
-    /// Explain what the cache makes of a URL, and what a request would do now
-    Explain(explain::Explain),
-    /// Show why something is stored or is not: who keeps it, when it would be evicted, what was
-    Why(why::Why),
-    /// Remove an artifact from the cache
-    Rm(rm::Rm),
-    /// Remove what is stored of many URLs, or mark it stale
-    Purge(purge::Purge),
-    /// Never evict something; without an argument, list what is pinned
-    Pin(pin::Pin),
-    /// Take a pin back
-    Unpin(pin::Unpin),
-    /// Show what was evicted, the latest first
-    Evictions(why::Evictions),
-    /// Show what was asked for while no origin might be asked
-    Misses(misses::Misses),
-    /// Remove what nobody refers to, and free room
-    Gc(purge::Gc),
-    /// List, show, cancel and wait for what works in the background
-    #[command(subcommand)]
-    Job(job::Job),
-    /// Upload, download, describe and remove files
-    #[command(subcommand)]
-    Files(files::Files),
-    /// Show, set and remove the pointers of runs and tokenizers to files
-    #[command(subcommand)]
-    Pointer(files::pointer::Pointer),
-    /// Upload a directory as an archive, and point a run to it
-    UploadDir(files::upload_dir::UploadDir),
-    /// Download what a run produced, check it and unpack it
-    PullRun(files::pull_run::PullRun),
-    /// Show the sums over the cache
-    Stats(stats::Stats),
-    /// Work with artifacts in an object store, without a cache
-    S3(s3::S3),
+    #[command(flatten)]
+    Asking(asking::Asking),
     /// Read stored artifacts and compare them with their digests
     Verify(verify::Verify),
     /// Compare catalog and files; repair or rebuild the catalog
     Fsck(fsck::Fsck),
     /// Back up the catalog and every file, while the cache runs or not
     Backup(backup::Backup),
+    /// Take such a file into a running cache
+    Import(bundle::Import),
     /// Restore a backup into a new data directory, or check it
     Restore(backup::Restore),
     /// Back the catalog up, and give unused room back
@@ -133,9 +98,6 @@ enum Verb {
     Run(setup::Run),
     /// Print or write the configuration of a tool that is to use the cache
     Setup(setup::Setup),
-    /// The registry of models
-    #[command(subcommand)]
-    Model(model::Model),
     /// Check or show the configuration
     #[command(subcommand)]
     Config(config::Config),
@@ -187,37 +149,17 @@ impl Cli {
         match self.verb {
             None => serve::run(settings),
             Some(Verb::Serve(own)) => serve::run(settings.overridden_by(own)),
-            Some(Verb::Get(get)) => wait(get.run(out)),
-            Some(Verb::Head(head)) => wait(head.run(out)),
-            Some(Verb::Ls(ls)) => wait(ls.run(out)),
-            Some(Verb::Show(show)) => wait(show.run(out)),
-            Some(Verb::Explain(explain)) => wait(explain.run(out)),
-            Some(Verb::Why(why)) => wait(why.run(out)),
-            Some(Verb::Rm(rm)) => wait(rm.run(out)),
-            Some(Verb::Purge(purge)) => wait(purge.run(out)),
-            Some(Verb::Pin(pin)) => wait(pin.run(out)),
-            Some(Verb::Unpin(unpin)) => wait(unpin.run(out)),
-            Some(Verb::Evictions(evictions)) => wait(evictions.run(out)),
-            Some(Verb::Misses(misses)) => wait(misses.run(out)),
-            Some(Verb::Gc(gc)) => wait(gc.run(out)),
-            Some(Verb::Job(job)) => wait(job.run(out)),
-            Some(Verb::Files(files)) => wait(files.run(out)),
-            Some(Verb::Pointer(pointer)) => wait(pointer.run(out)),
-            Some(Verb::UploadDir(upload)) => wait(upload.run(out)),
-            Some(Verb::PullRun(pull)) => wait(pull.run(out)),
-            Some(Verb::Stats(stats)) => wait(stats.run(out)),
-            Some(Verb::S3(s3)) => wait(s3.run(out)),
+            Some(Verb::Asking(verb)) => wait(verb.run(out)),
             Some(Verb::Verify(verify)) => wait(verify.run(settings, out)),
             Some(Verb::Fsck(fsck)) => fsck.run(settings, out),
             Some(Verb::Backup(backup)) => wait(backup.run(settings, out)),
+            Some(Verb::Import(import)) => wait(import.run(settings, out)),
             Some(Verb::Restore(restore)) => restore.run(settings, out),
             Some(Verb::Maintenance(maintenance)) => maintenance.run(settings, out),
             Some(Verb::Token(token)) => wait(token.run(settings, out)),
             Some(Verb::Env(env)) => env.run(settings, out),
             Some(Verb::Run(run)) => run.run(settings),
             Some(Verb::Setup(setup)) => setup.run(settings, out),
-            Some(Verb::Model(model)) if model.takes_settings() => model.import(settings, out),
-            Some(Verb::Model(model)) => wait(model.run(out)),
             Some(Verb::Config(config)) => config.run(settings, out),
             Some(Verb::Ca(ca)) => ca.run(settings, out),
             Some(Verb::Completions(completions)) => completions.run(out),
@@ -233,6 +175,7 @@ impl Verb {
                 | Self::Verify(_)
                 | Self::Fsck(_)
                 | Self::Backup(_)
+                | Self::Import(_)
                 | Self::Restore(_)
                 | Self::Maintenance(_)
                 | Self::Token(_)
@@ -241,37 +184,18 @@ impl Verb {
                 | Self::Setup(_)
                 | Self::Config(_)
                 | Self::Ca(_)
-        ) || matches!(self, Self::Model(verb) if verb.takes_settings())
+        )
     }
 
     const fn is_json(&self) -> bool {
         match self {
-            Self::Get(verb) => verb.remote.json,
-            Self::Head(verb) => verb.remote.json,
-            Self::Ls(verb) => verb.remote.json,
-            Self::Show(verb) => verb.remote.json,
-            Self::Explain(verb) => verb.remote.json,
-            Self::Why(verb) => verb.remote.json,
-            Self::Rm(verb) => verb.remote.json,
-            Self::Purge(verb) => verb.remote.json,
-            Self::Pin(verb) => verb.remote.json,
-            Self::Unpin(verb) => verb.remote.json,
-            Self::Evictions(verb) => verb.remote.json,
-            Self::Misses(verb) => verb.remote.json,
-            Self::Gc(verb) => verb.remote.json,
-            Self::Job(verb) => verb.is_json(),
-            Self::Files(verb) => verb.is_json(),
-            Self::Pointer(verb) => verb.is_json(),
-            Self::UploadDir(verb) => verb.remote.json,
-            Self::PullRun(verb) => verb.remote.json,
-            Self::Stats(verb) => verb.remote.json,
-            Self::S3(verb) => verb.is_json(),
+            Self::Asking(verb) => verb.is_json(),
             Self::Verify(verb) => verb.remote.json,
             Self::Fsck(verb) => verb.json,
             Self::Backup(verb) => verb.remote.json,
+            Self::Import(verb) => verb.remote.json,
             Self::Restore(verb) => verb.json,
             Self::Maintenance(verb) => verb.json,
-            Self::Model(verb) => verb.is_json(),
             Self::Config(verb) => verb.is_json(),
             Self::Ca(verb) => verb.is_json(),
             Self::Token(verb) => verb.is_json(),

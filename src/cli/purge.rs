@@ -17,7 +17,7 @@ use super::{
 #[group(id = "selection", required = true, multiple = true)]
 pub(super) struct Purge {
     /// URLs of artifacts
-    #[arg(value_name = "URL", conflicts_with_all = ["prefix", "host", "sha256"], group = "selection")]
+    #[arg(value_name = "URL", conflicts_with_all = ["prefix", "host", "sha256", "tag"], group = "selection")]
     urls: Vec<String>,
     /// All URLs that start with this
     #[arg(long, value_name = "URL", group = "selection")]
@@ -28,6 +28,9 @@ pub(super) struct Purge {
     /// All URLs that have or had this digest
     #[arg(long, value_name = "DIGEST", group = "selection")]
     sha256: Option<String>,
+    /// All URLs with this tag
+    #[arg(long, value_name = "NAME", group = "selection")]
+    tag: Option<String>,
     /// Keep the bytes; the proxy and the mirrors ask the origin before the next use
     #[arg(long)]
     soft: bool,
@@ -88,6 +91,7 @@ impl Purge {
             ("prefix", &self.prefix),
             ("host", &self.host),
             ("sha256", &self.sha256),
+            ("tag", &self.tag),
         ];
         for (name, value) in given {
             if let Some(value) = value {

@@ -65,6 +65,7 @@ fn tell(record: &Value, out: &mut Output) -> Result<(), Failure> {
     for (name, value) in fields.iter().filter(|(name, _)| *name != "versions") {
         match value {
             Value::Null => {}
+            Value::Array(list) if list.is_empty() => {}
             Value::String(text) => out.pair(name, text)?,
             other => out.pair(name, &other.to_string())?,
         }
@@ -79,6 +80,11 @@ fn tell(record: &Value, out: &mut Output) -> Result<(), Failure> {
             text("last_seen")
         );
         out.pair("version", &line)?;
+        let sources = version["sources"].as_array().into_iter().flatten();
+        let others = sources.filter(|url| **url != record["source_url"]);
+        others
+            .map(|url| url.as_str().unwrap_or_default())
+            .try_for_each(|url| out.pair("  also at", url))?;
     }
     Ok(())
 }

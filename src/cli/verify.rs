@@ -29,6 +29,9 @@ pub(super) struct Verify {
     /// Let the running cache do it, as a job: with --all
     #[arg(long, requires = "all", conflicts_with = "digest")]
     job: bool,
+    /// Have what is damaged moved aside and fetched again: with --job
+    #[arg(long, requires = "job")]
+    heal: bool,
     /// Most bytes that the running cache reads in a second
     #[arg(long, value_name = "N", requires = "job")]
     bytes_per_second: Option<u64>,
@@ -62,7 +65,7 @@ impl Verify {
 
     async fn as_job(&self, out: &mut Output) -> Result<(), Failure> {
         let client = self.remote.client()?;
-        let wanted = json!({"bytes_per_second": self.bytes_per_second});
+        let wanted = json!({"bytes_per_second": self.bytes_per_second, "heal": self.heal});
         let job = client.post_json("/api/v1/verify", &wanted).await?;
         let job = self
             .waiting
@@ -71,6 +74,7 @@ impl Verify {
         let found = |name: &str| job["report"][name].as_u64().unwrap_or_default();
         let number = |count| usize::try_from(count).unwrap_or(usize::MAX);
         match (found("damaged"), found("missing")) {
+            _ if self.heal => judge(&job),
             (0, 0) => judge(&job),
             (0, missing) => Err(Failure::Missing(format!("{missing} not stored"))),
             (damaged, _) => Err(Failure::Damaged(number(damaged))),

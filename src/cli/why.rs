@@ -119,6 +119,9 @@ fn tell(blob: &Value, out: &mut Output) -> Result<(), Failure> {
         );
         out.pair("stored", &stored)?;
     }
+    if blob["quarantined"] == true {
+        out.pair("quarantined", "a damaged file of it lies aside")?;
+    }
     for keeper in blob["kept_by"].as_array().into_iter().flatten() {
         let detail = text(keeper, "pointer");
         out.pair(

@@ -1,6 +1,10 @@
 //! Section `files`: who may upload, read and delete files, and how large they may be.
 
-use super::{secret::Secret, setting::section, units::Size};
+use super::{
+    secret::Secret,
+    setting::section,
+    units::{Size, Span},
+};
 
 section! {
     /// Uploaded files and the pointers to them.
@@ -22,6 +26,27 @@ section! {
         /// What signed URLs are signed with, at least 16 characters. Without one, a key is made at each
         /// start, and a restart ends the URLs given out before.
         pub signing_key: Secret = Secret::default(),
+        /// How long files are kept. The first rule that fits an upload decides, and without one the file stays
+        /// until it is deleted. Of a file that was uploaded several times, the upload that keeps it longest
+        /// counts. What a pointer leads to and what is pinned never goes by itself.
+        pub retention: Vec<RetentionRule> = Vec::new(),
+        /// Whether files whose time is over are removed. Otherwise the log says each time how many would be.
+        pub expire: bool = false,
+        /// Time between two looks at the files whose time is over.
+        pub expire_interval: Span = Span::seconds(3600),
+    }
+}
+
+section! {
+    /// How long some files are kept.
+    pub struct RetentionRule {
+        /// The `tag` that a file was uploaded with. Empty fits every one.
+        pub tag: String = String::new(),
+        /// The id of the token that a file was uploaded with, or of a key: the first 8 hexadecimal digits of
+        /// its SHA-256. Empty fits every one.
+        pub key: String = String::new(),
+        /// How long a file is kept since it was uploaded last; 0 keeps it.
+        pub ttl: Span = Span::seconds(0),
     }
 }
 

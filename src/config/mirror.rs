@@ -29,6 +29,11 @@ impl Mirror {
         Mirrors::new(self.upstreams.iter().map(|entry| split(entry)))
     }
 
+    /// The mirrors by name, as they are written.
+    pub fn named(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.upstreams.iter().map(|entry| split(entry))
+    }
+
     pub(super) fn check(&self, problems: &mut Problems) {
         let mut names = Vec::new();
         for entry in &self.upstreams {

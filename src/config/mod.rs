@@ -29,6 +29,7 @@ pub mod reference;
 pub mod registry;
 pub mod resolve;
 pub mod s3;
+pub mod scrub;
 pub mod secret;
 pub mod server;
 pub mod show;
@@ -38,6 +39,7 @@ pub mod tls;
 mod typed;
 pub mod units;
 pub mod upstream;
+pub mod warm;
 pub mod ways;
 pub mod webhooks;
 
@@ -87,6 +89,10 @@ section! {
         pub files: files::Files = files::Files::default(),
         /// Which tunnels are opened for the cache.
         pub intercept: intercept::Intercept = intercept::Intercept::default(),
+        /// What is brought into the store before anybody asks for it.
+        pub warm: warm::Warm = warm::Warm::default(),
+        /// Hashing what is stored, round after round.
+        pub scrub: scrub::Scrub = scrub::Scrub::default(),
         /// The metrics listener.
         pub metrics: metrics::Metrics = metrics::Metrics::default(),
     }
@@ -119,6 +125,7 @@ impl Config {
         self.mirror.check(&mut problems);
         self.classes.check(&mut problems);
         self.files.check(&mut problems);
+        self.warm.check(&mut problems);
         problems.into_result()
     }
 }

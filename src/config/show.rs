@@ -34,6 +34,12 @@ impl Loaded {
             .unwrap_or_default()
     }
 
+    /// The same origins with the values that are in force, where not all of these are.
+    #[must_use]
+    pub fn of(self, config: Config) -> Self {
+        Self { config, ..self }
+    }
+
     /// Every setting, in the order of the documentation.
     #[must_use]
     pub fn rows(&self) -> Vec<Row> {

@@ -34,6 +34,12 @@ section! {
         pub min_free_bytes: Size = Size(256 << 20),
         /// How long an unfinished download may be resumed.
         pub keep_partial: Span = Span::seconds(24 * 3600),
+        /// Whether, after a stop that was no clean one, each artifact from before it is hashed before it is
+        /// read for the first time. Later reads cost what they always do.
+        pub verify_after_unclean_stop: bool = false,
+        /// Damaged files are moved aside and kept up to this many bytes in total, the latest ones; 0 keeps
+        /// none. They come on top of `max_bytes`.
+        pub quarantine_bytes: Size = Size(1 << 30),
         /// Small hot artifacts are kept in memory up to this many bytes in total; 0 switches it off.
         pub memory_bytes: Size = Size(64 << 20),
         /// Artifacts of at least this size are dropped from the page cache once they are stored, so that very large ones

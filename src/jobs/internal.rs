@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use artifact_cache_layers::{
     body::{Body, BoxError},
     digest::Sha256,
-    extensions::{Delivery, Mode, Target},
+    extensions::{Anew, Delivery, Mode, Served, Target},
     semantics::target_uri::TargetUri,
 };
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
 use tower::{ServiceExt as _, util::BoxCloneService};
 
 type Cache = BoxCloneService<Request<Body>, Response<Body>, BoxError>;
@@ -29,16 +30,59 @@ impl Internal {
     /// # Errors
     /// As of the shared cache.
     pub async fn get(&self, uri: &TargetUri, expect: Sha256) -> Result<Response<Body>, BoxError> {
+        let request = Self::request(uri, Mode::Internal, Some(expect));
+        self.cache().oneshot(request).await
+    }
+
+    /// Brings an artifact into the store, or asks its origin `anew` although it is there; how it was
+    /// answered. The answer comes when all bytes are verified; nobody reads them here.
+    ///
+    /// # Errors
+    /// As of the shared cache.
+    pub async fn bring(
+        &self,
+        uri: &TargetUri,
+        expect: Option<Sha256>,
+        anew: Option<Anew>,
+    ) -> Result<Option<Served>, BoxError> {
+        let mut request = Self::request(uri, Mode::Internal, expect);
+        if let Some(anew) = anew {
+            request.extensions_mut().insert(anew);
+        }
+        let response = self.cache().oneshot(request).await?;
+        Ok(response.extensions().get::<Served>().copied())
+    }
+
+    /// Reads a document of at most `limit` bytes, such as the index of a registry, by the rules of a
+    /// mirror.
+    ///
+    /// # Errors
+    /// As of the shared cache, and when the document cannot be had or is longer.
+    pub async fn read(&self, uri: &TargetUri, limit: usize) -> Result<Vec<u8>, BoxError> {
+        let mut request = Self::request(uri, Mode::Mirror, None);
+        let identity = HeaderValue::from_static("identity");
+        request
+            .headers_mut()
+            .insert(header::ACCEPT_ENCODING, identity);
+        let response = self.cache().oneshot(request).await?;
+        if response.status() != StatusCode::OK {
+            return Err(format!("{} answers {}", uri.as_str(), response.status()).into());
+        }
+        let body = Limited::new(response.into_body(), limit).collect().await?;
+        Ok(body.to_bytes().into())
+    }
+
+    fn request(uri: &TargetUri, mode: Mode, expect: Option<Sha256>) -> Request<Body> {
         let mut request = Request::new(Body::empty());
         *request.uri_mut() = uri.to_uri();
         request.extensions_mut().insert(Target {
             signed: None,
             uri: uri.clone(),
-            mode: Mode::Internal,
-            expect: Some(expect),
+            mode,
+            expect,
             delivery: Delivery::Spool,
         });
-        self.cache().oneshot(request).await
+        request
     }
 
     /// Asks as a client of the explicit door would; the target is an extension of the request.

@@ -59,7 +59,13 @@ impl Refusal {
         ];
         // The answer to a HEAD has no word for it.
         let is_wordless = self.status == StatusCode::FORBIDDEN && self.code.is_empty();
+        // Some stores have one word for everything that is denied.
+        let message = self.message.to_ascii_lowercase();
+        let sentences = ["invalid signature", "no such key"];
+        let is_in_its_sentence = self.code == "AccessDenied"
+            && sentences.iter().any(|sentence| message.contains(sentence));
         codes.contains(&self.code.as_str())
+            || is_in_its_sentence
             || is_wordless
             || self.status == StatusCode::UNAUTHORIZED
     }
@@ -81,7 +87,9 @@ impl Refusal {
         if self.is_about_the_clock() {
             text += " (the clock of this machine or of the store is wrong)";
         }
-        if let Some(region) = &self.region {
+        // Some stores name it in every refusal.
+        let is_elsewhere = matches!(self.status.as_u16(), 301 | 307 | 400);
+        if let Some(region) = self.region.as_ref().filter(|_| is_elsewhere) {
             text = format!("{text} (the region of the bucket is {region})");
         }
         text
@@ -117,6 +125,24 @@ mod tests {
         assert!(skewed.to_string().contains("clock"));
         let body = "<Error><Code>AuthorizationHeaderMalformed</Code><Message>no</Message><Region>eu-west-1</Region></Error>";
         assert!(refusal(400, body).to_string().ends_with("is eu-west-1)"));
+    }
+
+    #[test]
+    fn a_store_that_denies_everything_in_one_word_is_read_to_the_end() {
+        let denied = |sentence: &str| {
+            let code = "<Code>AccessDenied</Code>";
+            let region = "<Region>eu-west-1</Region>";
+            let body = format!("<Error>{code}<Message>{sentence}</Message>{region}</Error>");
+            refusal(403, &body)
+        };
+        for sentence in [
+            "Forbidden: Invalid signature",
+            "Forbidden: No such key: GK1",
+        ] {
+            assert!(denied(sentence).is_about_credentials(), "{sentence}");
+            assert!(!denied(sentence).to_string().contains("region"));
+        }
+        assert!(!denied("Access Denied").is_about_credentials());
     }
 
     #[test]

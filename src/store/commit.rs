@@ -18,7 +18,7 @@ use artifact_cache_layers::digest::Sha256;
 
 use super::{backups::Backups, holds::Holds};
 use crate::{
-    artifact::file::File,
+    artifact::file::{File, Label},
     blob::{Blob, BlobStore, Partial, Recovery, upload::UploadRecord},
     catalog::{Addition, Catalog, CatalogError, Change, Written},
 };
@@ -74,6 +74,8 @@ pub enum CommitError {
 pub struct Committed {
     /// The blob, open.
     pub blob: Arc<Blob>,
+    /// Whether its file is the one that was committed; otherwise the older one stayed.
+    pub is_new: bool,
     /// What the catalog changed.
     pub written: Written,
 }
@@ -179,16 +181,42 @@ impl Committer {
         &self,
         mut partial: Partial,
         verified: Verified,
-        file: File,
+        (file, label): (File, Label),
     ) -> Result<Committed, CommitError> {
         if (file.digest, file.size_bytes) != (verified.digest, verified.length) {
             return Err(CommitError::OtherBytes);
         }
         partial.describe_upload(UploadRecord::of(&file));
         let this = self.clone();
-        let commit = move || this.commit_change(partial, verified, Change::KeepFile(file));
+        let change = Change::KeepFile { file, label };
+        let commit = move || this.commit_change(partial, verified, change);
         let committed = tokio::task::spawn_blocking(commit).await;
         committed.map_err(|_| CommitError::Shutdown)?
+    }
+
+    /// The same for what came from another cache, with every URL that has the bytes: what is newer here
+    /// stays. Whether the bytes are new. Panics on an async thread.
+    pub(super) fn import_blocking(
+        &self,
+        mut partial: Partial,
+        verified: Verified,
+        additions: Vec<Addition>,
+    ) -> Result<bool, CommitError> {
+        // Nobody removes the blob between its first URL and its last.
+        let _hold = self.holds.for_commit(verified.digest);
+        let mut rest = additions.into_iter();
+        let Some(first) = rest.next() else {
+            return Err(CommitError::OtherBytes);
+        };
+        let is_new = self.catalog.blob(&verified.digest)?.is_none();
+        partial.describe(recovery(&first));
+        self.commit_change(partial, verified, Change::Recover(first))?;
+        for addition in rest {
+            let noted = self.blobs.journal(&recovery(&addition));
+            noted.map_err(CommitError::Blob)?;
+            self.catalog.write_blocking(Change::Recover(addition))?;
+        }
+        Ok(is_new)
     }
 
     fn commit_change(
@@ -214,9 +242,15 @@ impl Committer {
         }
         Ok(Committed {
             blob: persisted.blob,
+            is_new: persisted.is_new,
             written: written?,
         })
     }
+}
+
+fn recovery(addition: &Addition) -> Recovery {
+    let final_url = addition.final_url.as_deref();
+    Recovery::new(&addition.uri, final_url, &addition.response)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use artifact_cache_layers::{
 };
 use bytes::{Bytes, BytesMut};
 
-use super::{Store, filling::Filling, room::Grant, worker::Worker};
+use super::{Store, filling::Filling, room::Grant, under_way::Listed, worker::Worker};
 use crate::{artifact::check::Check, telemetry::instrument::UnderWay};
 
 /// Bytes that are reserved at once when the length is unknown.
@@ -35,6 +35,7 @@ pub struct Fill {
     is_spilled: bool,
     started: Instant,
     _under_way: UnderWay,
+    _listed: Listed,
 }
 
 /// Where the bytes are collected.
@@ -55,6 +56,7 @@ impl Fill {
         kept: u64,
     ) -> Self {
         let under_way = store.metrics().fills_in_flight.enter();
+        let listed = store.under_way().list(&target.uri, &filling.growing);
         let has_length = filling.growing.length().is_some();
         let room_until = if has_length { u64::MAX } else { STEP };
         Self {
@@ -69,6 +71,7 @@ impl Fill {
             is_spilled: false,
             started: Instant::now(),
             _under_way: under_way,
+            _listed: listed,
         }
     }
 
@@ -153,7 +156,14 @@ impl Sink for Fill {
             Some(Medium::Memory(collected, check)) => {
                 self.finish_memory(collected.freeze(), check).await;
             }
-            Some(Medium::File(worker)) => self.finish_file(worker).await,
+            Some(Medium::File(worker)) => {
+                // What is no blob takes its room as long as somebody reads it.
+                if !self.finish_file(worker).await
+                    && let Some(grant) = self.grant.take()
+                {
+                    self.filling.growing.keep(grant);
+                }
+            }
             None => {}
         }
     }

@@ -18,7 +18,7 @@ use super::{
     room::{Grant, Room},
 };
 use crate::{
-    blob::{Blob, BlobStore, Partial},
+    blob::{Blob, BlobStore, Partial, PartialIdentity},
     clock::Clock,
 };
 
@@ -84,6 +84,34 @@ impl KeptPartials {
         let reopened = Partial::reopen(&self.blobs, &key, self.keep, self.clock.now());
         drop((reopened, grant));
         true
+    }
+
+    /// Takes what was left of `key`, to go on with it: the file, its length, and what it has on disk.
+    /// Blocks.
+    pub(super) fn reopen(&self, key: &CacheKey) -> Option<(Partial, u64, Grant)> {
+        let grant = self.lock().left.remove(key)?;
+        let reopened = Partial::reopen(&self.blobs, key, self.keep, self.clock.now());
+        let (partial, _, length) = reopened.ok()??;
+        Some((partial, length, grant))
+    }
+
+    /// What is known of what was left of `key`, or is being continued: its identity and its length. Blocks.
+    pub(super) fn look(&self, key: &CacheKey) -> Option<(PartialIdentity, u64)> {
+        Partial::look(&self.blobs, key, self.keep, self.clock.now())
+    }
+
+    /// How long a part is kept.
+    pub(super) fn keep(&self) -> Duration {
+        self.keep
+    }
+
+    /// Removes the parts that may not be continued any more. Blocks.
+    pub(super) fn drop_old(&self) {
+        let left: Vec<_> = self.lock().left.keys().copied().collect();
+        for key in left.iter().filter(|key| self.look(key).is_none()) {
+            // Whoever opens one that is too old removes it.
+            drop(self.reopen(key));
+        }
     }
 
     /// Length and validator of what was left of `key`.

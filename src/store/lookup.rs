@@ -66,6 +66,12 @@ impl cache::Store for Store {
         if let Some(growing) = self.pending().body(&response.digest) {
             return Ok(Some(Content::Pending(growing)));
         }
+        if !self
+            .is_above_suspicion(&response.digest, response.length)
+            .await?
+        {
+            return Ok(None);
+        }
         match self.blobs().open_blob(&response.digest, response.length) {
             Ok(found) => Ok(found.map(Content::File)),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {

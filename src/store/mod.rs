@@ -5,12 +5,14 @@ pub mod admit;
 pub mod archive;
 pub mod backup;
 mod backups;
+pub mod bundle;
 pub mod commit;
 pub mod evict;
 pub mod fill;
 mod filling;
 pub mod fsck;
 mod hashing;
+mod heal;
 mod holds;
 mod kept;
 pub mod lookup;
@@ -19,8 +21,11 @@ mod pointers;
 pub mod reap;
 mod refusals;
 mod repeat;
+pub mod resumable;
+pub mod retention;
 pub mod room;
 pub mod sweep;
+pub mod under_way;
 pub mod upload;
 pub mod verify;
 pub mod view;
@@ -39,10 +44,12 @@ use tokio_util::task::TaskTracker;
 
 use self::{
     commit::{Committer, Verified},
+    heal::Suspects,
     kept::KeptPartials,
     pending::{Commit, Pending},
     refusals::Refusals,
     room::Room,
+    under_way::UnderWay,
     view::Views,
 };
 use crate::{
@@ -76,11 +83,15 @@ pub struct Parts {
 struct Shared {
     parts: Parts,
     pending: Pending,
+    uploads: resumable::Uploads,
     kept: KeptPartials,
     refusals: Refusals,
     room: Room,
     views: Views,
+    under_way: UnderWay,
     started: SystemTime,
+    /// What is hashed before it is read for the first time, if anything.
+    suspects: Option<Suspects>,
 }
 
 impl Store {
@@ -95,11 +106,17 @@ impl Store {
             parts.clock.clone(),
         );
         let started = parts.clock.now();
+        let unclean = catalog.unclean_stop().ok().flatten();
+        let unclean = unclean.filter(|_| parts.settings.verify_after_unclean_stop);
+        let suspects = unclean.map(Suspects::since);
         Self(Arc::new(Shared {
             started,
+            suspects,
             views: Views::default(),
+            under_way: UnderWay::default(),
             parts,
             pending: Pending::default(),
+            uploads: resumable::Uploads::default(),
             kept,
             refusals: Refusals::default(),
             room,
@@ -149,6 +166,20 @@ impl Store {
         &self.0.parts.tasks
     }
 
+    /// Runs work to its end, whether or not anybody waits for it; `None` when it panicked.
+    pub async fn own<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        self.tasks().spawn(work).await.ok()
+    }
+
+    /// The downloads under way.
+    #[must_use]
+    pub fn under_way(&self) -> &UnderWay {
+        &self.0.under_way
+    }
+
     fn pending(&self) -> &Pending {
         &self.0.pending
     }
@@ -161,6 +192,10 @@ impl Store {
     #[must_use]
     pub fn refusal(&self, key: &CacheKey) -> Option<&'static str> {
         self.0.refusals.find(key)
+    }
+
+    fn uploads(&self) -> &resumable::Uploads {
+        &self.0.uploads
     }
 
     fn kept_partials(&self) -> &KeptPartials {
@@ -183,12 +218,16 @@ impl Store {
             .begin(addition.key, Arc::new(set), digest, growing.clone()))
     }
 
-    /// Makes a verified artifact durable, and returns its number.
-    async fn commit(&self, partial: Partial, addition: Addition) -> Result<Option<u64>, BoxError> {
+    /// Makes a verified artifact durable, and returns its number, and whether its file is the blob now.
+    async fn commit(
+        &self,
+        partial: Partial,
+        addition: Addition,
+    ) -> Result<(Option<u64>, bool), BoxError> {
         let response = &addition.response;
         let verified = Verified::check((response.digest, response.length), None, None)?;
         let committed = self.committer().commit(partial, verified, addition).await?;
-        Ok(committed.written.artifact)
+        Ok((committed.written.artifact, committed.is_new))
     }
 
     /// Waits until everything that clients were given so far is in the catalog as well.

@@ -2,33 +2,32 @@
 //! never named before it is whole; dropping an upload at any point leaves nothing.
 
 mod digests;
+mod receive;
 
 use std::io;
 
-use artifact_cache_layers::digest::{Hasher, Sha256};
+use artifact_cache_layers::digest::Sha256;
 use bytes::Bytes;
 use tokio::{
     sync::mpsc,
     task::{JoinHandle, spawn_blocking},
 };
 
-use self::digests::Digests;
 pub use self::digests::{Algorithm, hex};
+use self::receive::{Beginning, Job, receive};
 use super::{
     Store,
     commit::{CommitError, Verified},
     room::Grant,
 };
 use crate::{
-    artifact::file::File,
+    artifact::file::{File, Label},
     blob::Partial,
     catalog::{Change, FileChange},
 };
 
 /// Pieces that wait for the disk at most; bounds the memory of an upload.
 const QUEUE: usize = 8;
-/// Bytes after which write-back is started, so that the final fsync is short.
-const WRITE_BACK: u64 = 8 << 20;
 /// Bytes that are reserved at once when the length is unknown.
 const STEP: u64 = 4 << 20;
 
@@ -83,12 +82,6 @@ pub struct Received {
     pub of_message: Vec<(Algorithm, String)>,
 }
 
-enum Job {
-    File(Bytes),
-    Message(Bytes),
-    Finish,
-}
-
 impl Store {
     /// Begins an upload that leaves `min_free_bytes` on the file system. With a known length the space is
     /// reserved now.
@@ -107,17 +100,17 @@ impl Store {
         let blobs = self.blobs().clone();
         let create = spawn_blocking(move || Partial::create(&blobs, length));
         let partial = create.await.map_err(|_| UploadError::Shutdown)?;
-        let partial = partial.map_err(UploadError::of)?;
-        let (jobs, queue) = mpsc::channel(QUEUE);
-        let done = spawn_blocking(move || receive(partial, &wanted, queue));
-        Ok(Upload {
-            jobs,
-            done,
-            min_free_bytes,
+        let beginning = Beginning {
+            partial: partial.map_err(UploadError::of)?,
+            length: 0,
+            is_last: true,
+        };
+        Ok(Upload::begin(
+            beginning,
+            wanted,
             grant,
-            written: 0,
-            room_until,
-        })
+            (room_until, min_free_bytes),
+        ))
     }
 
     /// Makes an upload a file. What an earlier upload of the same bytes said of it stays.
@@ -128,6 +121,7 @@ impl Store {
         &self,
         received: Received,
         content_type: String,
+        label: Label,
     ) -> Result<File, UploadError> {
         let file = File {
             digest: received.digest,
@@ -137,9 +131,9 @@ impl Store {
         };
         let came = (received.digest, received.size_bytes);
         let verified = Verified::check(came, None, None).map_err(|_| CommitError::OtherBytes)?;
-        let commit = self
-            .committer()
-            .commit_file(received.partial, verified, file.clone());
+        let commit =
+            self.committer()
+                .commit_file(received.partial, verified, (file.clone(), label));
         commit.await.map_err(UploadError::of_commit)?;
         // Until here the room was promised; now the catalog counts it.
         drop(received.grant);
@@ -157,6 +151,15 @@ impl Store {
         force: bool,
     ) -> Result<FileChange, UploadError> {
         let change = Change::RemoveFile { digest, force };
+        self.take_out(digest, change).await
+    }
+
+    /// Takes a file out of the catalog by `change`, and its record off the blob.
+    pub(super) async fn take_out(
+        &self,
+        digest: Sha256,
+        change: Change,
+    ) -> Result<FileChange, UploadError> {
         let written = self.catalog().write(change).await;
         let removed = written.map_err(CommitError::from)?.file;
         if removed == Some(FileChange::Done) {
@@ -169,6 +172,49 @@ impl Store {
 }
 
 impl Upload {
+    /// Goes on at the end of what is there. There is room up to a length, and bytes to leave free.
+    fn begin(
+        beginning: Beginning,
+        wanted: WantedDigests,
+        grant: Grant,
+        (room_until, min_free_bytes): (u64, u64),
+    ) -> Self {
+        let written = beginning.length;
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let done = spawn_blocking(move || receive(beginning, &wanted, queue));
+        Self {
+            jobs,
+            done,
+            min_free_bytes,
+            grant,
+            written,
+            room_until,
+        }
+    }
+
+    /// One that goes on with what earlier parts brought; only the last part has digests.
+    pub(super) fn resume(
+        (partial, length, grant): (Partial, u64, Grant),
+        is_last: bool,
+        wanted: WantedDigests,
+        min_free_bytes: u64,
+    ) -> Self {
+        let beginning = Beginning {
+            partial,
+            length,
+            is_last,
+        };
+        Self::begin(beginning, wanted, grant, (length, min_free_bytes))
+    }
+
+    /// Ends it without digests; what came stays for a later part.
+    pub(super) async fn pause(mut self) -> Result<(Partial, u64, Grant), UploadError> {
+        self.send(Job::Pause).await?;
+        let done = self.done.await.map_err(|_| UploadError::Shutdown)?;
+        let received = done.map_err(UploadError::of)?;
+        Ok((received.partial, received.size_bytes, self.grant))
+    }
+
     /// Appends bytes to the file.
     ///
     /// # Errors
@@ -217,7 +263,7 @@ impl Upload {
 }
 
 impl UploadError {
-    fn of(error: io::Error) -> Self {
+    pub(super) fn of(error: io::Error) -> Self {
         use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
         match error.kind() {
             StorageFull | QuotaExceeded | FileTooLarge => Self::NoRoom,
@@ -231,40 +277,4 @@ impl UploadError {
             other => other.into(),
         }
     }
-}
-
-/// Writes and hashes until it is told to finish. Dropped before that, the file disappears.
-fn receive(
-    partial: Partial,
-    wanted: &WantedDigests,
-    mut queue: mpsc::Receiver<Job>,
-) -> io::Result<Received> {
-    let mut of_file = Digests::of(&wanted.of_file);
-    let mut of_message = Digests::of(&wanted.of_message);
-    let (mut hasher, mut length) = (Hasher::default(), 0_u64);
-    loop {
-        match queue.blocking_recv() {
-            Some(Job::File(bytes)) => {
-                partial.write_all_at(&bytes, length)?;
-                hasher.update(&bytes);
-                of_file.update(&bytes);
-                let before = length;
-                length += bytes.len() as u64;
-                if before / WRITE_BACK != length / WRITE_BACK {
-                    partial.start_writeback(before / WRITE_BACK * WRITE_BACK, WRITE_BACK);
-                }
-            }
-            Some(Job::Message(bytes)) => of_message.update(&bytes),
-            Some(Job::Finish) => break,
-            None => return Err(io::ErrorKind::Interrupted.into()),
-        }
-    }
-    Ok(Received {
-        partial,
-        grant: None,
-        digest: hasher.finish(),
-        size_bytes: length,
-        of_file: of_file.finish(),
-        of_message: of_message.finish(),
-    })
 }

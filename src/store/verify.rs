@@ -71,6 +71,25 @@ pub enum VerifyError {
     },
 }
 
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sound => f.write_str("intact"),
+            Self::Missing => f.write_str("there is no file"),
+            Self::WrongLength { found } => write!(f, "the file has {found} bytes"),
+            Self::WrongDigest { actual } => write!(f, "the file has the digest {actual}"),
+        }
+    }
+}
+
+/// A blob that cannot be read is damaged.
+#[must_use]
+pub fn unreadable(error: &VerifyError) -> String {
+    let cause = std::error::Error::source(error);
+    let cause = cause.map_or_else(|| error.to_string(), ToString::to_string);
+    format!("the file cannot be read: {cause}")
+}
+
 /// Hashes one blob. Blocks.
 pub fn verify_blob(
     blobs: &BlobStore,

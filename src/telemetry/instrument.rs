@@ -1,7 +1,14 @@
 //! What a metric can be: a counter, a level that goes up and down, a distribution, or a series of one of
 //! these by label. Handles are registered once; using one is an atomic operation.
 
-use std::{marker::PhantomData, time::Duration};
+use std::{
+    marker::PhantomData,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use metrics::{Key, KeyName, Metadata, Recorder, Unit};
 
@@ -42,6 +49,9 @@ pub trait Instrument: Sized {
 
     /// A handle for the metric of this key.
     fn register(recorder: &dyn Recorder, key: &Key) -> Self;
+
+    /// Hands the value to the exporter, where it is counted elsewhere.
+    fn publish(&self) {}
 }
 
 /// What Prometheus calls a metric.
@@ -55,9 +65,13 @@ pub enum Kind {
     Histogram,
 }
 
-/// A number that only grows.
+/// A number that only grows. It is counted here, where the program itself can read it, and handed to the
+/// exporter when somebody asks for the metrics.
 #[derive(Clone)]
-pub struct Counter(metrics::Counter);
+pub struct Counter {
+    value: Arc<AtomicU64>,
+    exported: metrics::Counter,
+}
 
 /// A number that goes up and down.
 #[derive(Clone)]
@@ -89,12 +103,19 @@ impl Counter {
 
     /// It has come to this value, counted elsewhere.
     pub fn reach(&self, value: u64) {
-        self.0.absolute(value);
+        self.value.fetch_max(value, Ordering::Relaxed);
     }
 
     /// So many more.
     pub fn add(&self, amount: u64) {
-        self.0.increment(amount);
+        // The number stands alone: no other memory depends on its order.
+        self.value.fetch_add(amount, Ordering::Relaxed);
+    }
+
+    /// What it has come to.
+    #[must_use]
+    pub fn value(&self) -> u64 {
+        self.value.load(Ordering::Relaxed)
     }
 }
 
@@ -162,7 +183,14 @@ impl Instrument for Counter {
     const KIND: Kind = Kind::Counter;
 
     fn register(recorder: &dyn Recorder, key: &Key) -> Self {
-        Self(recorder.register_counter(key, &METADATA))
+        Self {
+            value: Arc::default(),
+            exported: recorder.register_counter(key, &METADATA),
+        }
+    }
+
+    fn publish(&self) {
+        self.exported.absolute(self.value());
     }
 }
 
@@ -214,6 +242,10 @@ impl<L: Labels, I: Instrument> Instrument for Series<L, I> {
             instruments,
             labels: PhantomData,
         }
+    }
+
+    fn publish(&self) {
+        self.instruments.iter().for_each(I::publish);
     }
 }
 

@@ -157,6 +157,24 @@ label! {
     pub enum JobKind in "kind" {
         /// Hashes stored artifacts when it is asked to.
         Verify = "verify",
+        /// Brings artifacts into the store.
+        Warm = "warm",
+        /// Asks origins whether stored artifacts have changed.
+        Refresh = "refresh",
+        /// Hashes stored artifacts all the time, and brings back what is damaged.
+        Scrub = "scrub",
+        /// Copies the store to a directory.
+        Backup = "backup",
+    }
+}
+
+label! {
+    /// What became of a damaged artifact.
+    pub enum Healed in "outcome" {
+        /// Its bytes were fetched again.
+        Healed = "healed",
+        /// No URL has them any more.
+        Lost = "lost",
     }
 }
 

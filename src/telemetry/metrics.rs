@@ -12,8 +12,8 @@ use metrics_exporter_prometheus::{
 use super::{
     instrument::{self, Counter, Durations, Instrument, Kind, Level, Series, Sizes},
     label::{
-        Class, Delivery, Dimension, Direction, Door, Handshake, Inside, JobEnd, JobKind, Outcome,
-        Rejected, Uncached, UpstreamError, UpstreamMode, UpstreamOutcome, Version, Warmed,
+        Class, Delivery, Dimension, Direction, Door, Handshake, Healed, Inside, JobEnd, JobKind,
+        Outcome, Rejected, Uncached, UpstreamError, UpstreamMode, UpstreamOutcome, Version, Warmed,
     },
 };
 use crate::artifact::Totals;
@@ -44,6 +44,10 @@ macro_rules! table {
             fn register(recorder: &PrometheusRecorder) -> Self {
                 $(instrument::describe(recorder, <$type>::KIND, $name, $help);)+
                 Self { $($field: <$type>::register(recorder, &metrics::Key::from_static_name($name)),)+ }
+            }
+
+            fn publish(&self) {
+                $(self.$field.publish();)+
             }
         }
 
@@ -97,6 +101,11 @@ table! {
     "artifact_cache_jobs_running" => jobs_running: Series<JobKind, Level>, "Jobs at work, by kind";
     "artifact_cache_jobs_total" => jobs: Series<(JobKind, JobEnd)>, "Jobs that ended, by kind and how";
     "artifact_cache_job_failures_total" => job_failures: Series<JobKind>, "Single URLs and artifacts that jobs failed with, by kind";
+    "artifact_cache_scrubbed_bytes_total" => scrubbed_bytes: Counter, "Bytes of stored artifacts that jobs have hashed again";
+    "artifact_cache_scrub_position_bytes" => scrub_position: Level, "How far the present round of the scrub has come, in bytes of artifacts; 0 between rounds";
+    "artifact_cache_healed_total" => healed: Series<Healed>, "Damaged or missing artifacts that were found, by whether their bytes could be fetched again";
+    "artifact_cache_quarantine_files" => quarantine_files: Level, "Damaged files that were moved aside";
+    "artifact_cache_quarantine_bytes" => quarantine_bytes: Level, "Bytes of damaged files that were moved aside";
     "artifact_cache_catalog_size_bytes" => catalog_size: Level, "Size of the catalog on disk";
     "artifact_cache_catalog_commits_total" => catalog_commits: Counter, "Transactions committed to the catalog";
     "artifact_cache_allocated_bytes" => allocated: Level, "Blocks on disk of all stored artifacts, those that wait for their removal included";
@@ -135,6 +144,7 @@ impl Metrics {
     /// Every metric in the text format of Prometheus, in order of name.
     #[must_use]
     pub fn render(&self) -> String {
+        self.0.instruments.publish();
         let text = self.0.prometheus.render();
         // The exporter's order differs from one time to the next.
         let mut families: Vec<&str> = text.split_terminator("\n\n").collect();

@@ -11,6 +11,7 @@ pub mod level;
 mod line;
 pub mod log;
 pub mod metrics;
+pub mod origins;
 pub mod request_id;
 pub mod timestamp;
 mod writer;

@@ -103,6 +103,16 @@ impl Circuits {
         open.count() as u64
     }
 
+    /// The authorities whose circuits are open at `now`, each with how long it still is.
+    pub(super) fn resting(&self, now: Instant) -> Vec<(String, Duration)> {
+        let failing = self.lock();
+        let open = failing.iter().filter_map(|((_, host, port), circuit)| {
+            let until = circuit.refuses_until.filter(|until| *until > now)?;
+            Some((format!("{host}:{port}"), until - now))
+        });
+        open.collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Origin, Circuit>> {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -19,6 +19,7 @@ mod link;
 mod names;
 mod observe;
 mod parent;
+mod passed;
 mod redirect;
 mod retry;
 mod roots;
@@ -52,6 +53,7 @@ pub use self::{
     guard::Guard,
     link::Link,
     observe::Observe,
+    passed::PassedLayer,
     redirect::BadRedirect,
     roots::{InvalidRoots, Roots},
 };
@@ -223,6 +225,12 @@ impl Upstreams {
     #[must_use]
     pub fn open_circuits(&self) -> u64 {
         self.0.load().circuits.open_at(Instant::now())
+    }
+
+    /// Those origins as `host:port`, each with how long it is still left alone.
+    #[must_use]
+    pub fn resting(&self) -> Vec<(String, Duration)> {
+        self.0.load().circuits.resting(Instant::now())
     }
 
     /// Whether origins may be asked, and what was wanted of them in vain.

@@ -5,7 +5,8 @@ source "$(dirname "$0")/lib.sh"
 python=${PYTHON:-python3}
 : "${S3_ENDPOINT:?the URL of a store}"
 bucket=clients-$RANDOM$RANDOM
-export AWS_EC2_METADATA_DISABLED=true AWS_DEFAULT_REGION=us-east-1
+region=${S3_REGION:-us-east-1}
+export AWS_EC2_METADATA_DISABLED=true AWS_DEFAULT_REGION=$region ARTIFACTS_REGION=$region
 export ARTIFACTS_ENDPOINT=$S3_ENDPOINT ARTIFACTS_BUCKET=$bucket
 export ARTIFACTS_ACCESS_KEY=$AWS_ACCESS_KEY_ID ARTIFACTS_SECRET_KEY=$AWS_SECRET_ACCESS_KEY
 s3() { "$ARTIFACT_CACHE" s3 "$@"; }
@@ -23,7 +24,9 @@ endpoint, bucket, verb, *rest = sys.argv[1:]
 config = Config(s3={"addressing_style": "path"})
 client = boto3.client("s3", endpoint_url=endpoint, config=config)
 if verb == "make":
-    client.create_bucket(Bucket=bucket)
+    place = {} if client.meta.region_name == "us-east-1" else {
+        "CreateBucketConfiguration": {"LocationConstraint": client.meta.region_name}}
+    client.create_bucket(Bucket=bucket, **place)
 elif verb == "put":
     key, path = rest
     client.upload_file(path, bucket, key, ExtraArgs={"Metadata": {"by": "boto3"}})
@@ -57,7 +60,7 @@ head -c 100000 /dev/urandom >"$work/small"
 small=$(digest_of "$work/small")
 port=$(free_port)
 cat >"$work/config.yaml" <<YAML
-s3: {endpoints: {default: {url: "$S3_ENDPOINT"}}}
+s3: {endpoints: {default: {url: "$S3_ENDPOINT", region: "$region"}, elsewhere: {url: "$S3_ENDPOINT", region: nowhere-1, buckets: ["$bucket-x"]}}}
 YAML
 cache=http://127.0.0.1:$port
 "$ARTIFACT_CACHE" serve --config "$work/config.yaml" --listen "127.0.0.1:$port" --metrics-listen 127.0.0.1:0 \
@@ -134,6 +137,15 @@ code() { local status=0; "$@" >/dev/null 2>"$work/said" || status=$?; echo "$sta
 [ "$(ARTIFACTS_SECRET_KEY=wrong code s3 exists large --strict)" != 0 ] || fail "a wrong secret is taken"
 [ "$(ARTIFACTS_SECRET_KEY=wrong code s3 get large "$work/none")" = 3 ] || fail "a wrong secret is not 3"
 [ "$(code s3 get s3://no-such-bucket-here/k "$work/none")" = 1 ] || fail "an absent bucket is not 1"
+
+# Another region is refused by those stores that look at it; we say so and do not try forever.
+if [ -n "${S3_CHECKS_REGION:-}" ]; then
+  [ "$(ARTIFACTS_REGION=nowhere-1 code s3 get large "$work/none")" != 0 ] || fail "a wrong region is taken"
+  grep -q "$region" "$work/said" || fail "the right region is not told: $(cat "$work/said")"
+  status=$(curl -s -o "$work/said" -w '%{http_code}' "$cache/fetch?url=s3%2Belsewhere://$bucket-x/large")
+  [ "$status" = 502 ] || fail "a wrong region is $status through the cache"
+  grep -q "$region" "$work/said" || fail "the cache does not tell the right region: $(cat "$work/said")"
+fi
 
 # A put in parts that is killed leaves nothing to see, and its parts go with the sweep.
 "$ARTIFACT_CACHE" s3 put "$work/large" killed >/dev/null 2>&1 &

@@ -2,6 +2,7 @@
 //! acknowledged; one that is interrupted harms nothing; one that is damaged says so.
 
 mod archive;
+mod bundle;
 mod crash;
 mod damage;
 mod everything;

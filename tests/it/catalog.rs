@@ -4,6 +4,7 @@
 
 mod limits;
 mod lists;
+mod orders;
 mod sets;
 
 use std::{

@@ -1,5 +1,7 @@
 //! `deploy/compose.yaml` without an engine: its form, and that what it names is there.
 
+mod kubernetes;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,

@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests may panic")]
 
+mod kinds;
 mod rebuild;
 
 use std::{os::unix::fs::PermissionsExt as _, path::Path, time::Duration};

@@ -1,6 +1,9 @@
 //! What works in the background: started, watched, cancelled, remembered; and what it does.
 
 mod framework;
+mod refresh;
+mod scrub;
+mod warm;
 
 use std::path::PathBuf;
 

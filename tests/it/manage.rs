@@ -1,6 +1,7 @@
 //! Statistics, the list of artifacts, health and metrics of the running program.
 
 mod artifacts;
+mod listing;
 mod metrics;
 mod purge;
 

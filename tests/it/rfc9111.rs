@@ -1,5 +1,6 @@
-//! `docs/RFC9111.md`, `docs/REGISTRY.md` and `tests/README.md` name tests of this directory as
-//! `it::module::test`: each of them is there, and no section of the RFC with requirements for a shared cache is left out.
+//! `docs/RFC9111.md`, `docs/REGISTRY.md`, `docs/FILES.md` and `tests/README.md` name tests of this directory as
+//! `it::module::test`: each of them is there, and no section of the RFC with requirements for a shared cache
+//! is left out.
 
 use std::{fs, path::Path};
 
@@ -33,6 +34,7 @@ fn every_test_that_the_documents_name_is_one() {
         ("docs/RFC9111.md", 60),
         ("docs/REGISTRY.md", 45),
         ("tests/README.md", 15),
+        ("docs/FILES.md", 90),
     ] {
         let text = read(document);
         let words = text.split('`').skip(1).step_by(2);

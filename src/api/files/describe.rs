@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Info,
     pointers::{History, Pointer},
+    retention::{Expiry, Known, ToExpire},
     signing::{Signed, ToSign},
 };
 use crate::api::openapi::{Answer, Operation, query};
@@ -13,6 +14,8 @@ use crate::api::openapi::{Answer, Operation, query};
 /// Files and pointers.
 pub(in crate::api) fn operations(generator: &mut SchemaGenerator) -> Vec<Operation> {
     let mut all = files(generator);
+    all.extend(parts(generator));
+    all.extend(operators(generator));
     let (run, tokenizer) = (
         "/runs/{run_id}/artifact",
         "/tokenizers/{tokenizer_id}/artifact",
@@ -69,6 +72,40 @@ fn files(generator: &mut SchemaGenerator) -> Vec<Operation> {
             "What is known of a file",
             &info,
         ),
+    ]
+}
+
+/// Uploads in parts.
+fn parts(generator: &mut SchemaGenerator) -> Vec<Operation> {
+    let info = generator.subschema_for::<Info>().to_value();
+    let path = "/files/uploads/{upload_id}";
+    vec![
+        Operation::answering(path, "head", "How far an upload is", "204", Answer::Nothing),
+        Operation::answering(path, "patch", "Append to an upload", "204", Answer::Nothing)
+            .or("201", Answer::Json(info))
+            .taking(json!({"application/partial-upload": {}})),
+        Operation::answering(path, "delete", "Give an upload up", "204", Answer::Nothing),
+    ]
+}
+
+fn operators(generator: &mut SchemaGenerator) -> Vec<Operation> {
+    let known = generator.subschema_for::<Known>().to_value();
+    let expiry = generator.subschema_for::<Expiry>().to_value();
+    let to_expire = generator.subschema_for::<ToExpire>().to_value();
+    vec![
+        Operation::new(
+            "/api/v1/files/{prefix}",
+            "get",
+            "The one file whose id begins so",
+            &known,
+        ),
+        Operation::new(
+            "/api/v1/files:expire",
+            "post",
+            "What retention makes of the files",
+            &expiry,
+        )
+        .with_body(&to_expire),
     ]
 }
 

@@ -45,6 +45,11 @@ impl Announced {
         Ok(announced)
     }
 
+    /// Whether nothing is announced.
+    pub(super) fn is_empty(&self) -> bool {
+        self.of_file.is_empty() && self.of_either.is_empty()
+    }
+
     /// Adds what the fields of a form's part announce of it.
     pub(super) fn add_part(&mut self, fields: &HeaderMap) -> Result<(), Error> {
         self.of_file.extend(of_names(fields)?);

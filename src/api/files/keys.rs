@@ -55,6 +55,19 @@ pub(super) fn permit(config: &Config, scope: Scope, request: &Parts) -> Result<(
     }
 }
 
+/// How the credentials of an upload are called, for retention: the id of its token, or the beginning of
+/// the digest of its key. Empty for none, and for a signed URL.
+pub(super) fn name(config: &Config, request: &Parts) -> String {
+    let caller = request.extensions.get::<Caller>();
+    if let Some(token) = caller.and_then(Caller::token) {
+        return token.to_string();
+    }
+    let key = given(&request.headers).filter(|key| is_one_of(key, &config.files.upload_keys));
+    key.map_or_else(String::new, |key| {
+        Sha256::of(key).to_string()[..8].to_owned()
+    })
+}
+
 impl Scope {
     /// What a token must have.
     const fn of_tokens(self) -> access::Scope {

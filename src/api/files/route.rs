@@ -13,6 +13,12 @@ use crate::{
 pub(super) enum Route<'a> {
     Files,
     Sign,
+    /// An upload in parts, by its name.
+    Upload(&'a str),
+    /// For operators: the one file whose id begins so.
+    Find(&'a str),
+    /// For operators: what retention makes of the files.
+    Expire,
     /// A file, with the text that stands for its id.
     File(&'a str),
     Info(&'a str),
@@ -24,9 +30,10 @@ impl Route<'_> {
     /// The value of `Allow` (RFC 9110 §10.2.1).
     pub(super) const fn methods(&self) -> &'static str {
         match self {
-            Self::Files | Self::Sign => "POST",
+            Self::Files | Self::Sign | Self::Expire => "POST",
+            Self::Upload(_) => "HEAD, PATCH, DELETE",
             Self::File(_) => "GET, HEAD, DELETE",
-            Self::Info(_) | Self::History(_) => "GET, HEAD",
+            Self::Info(_) | Self::History(_) | Self::Find(_) => "GET, HEAD",
             Self::Pointer(_) => "GET, HEAD, PUT, DELETE",
         }
     }
@@ -35,9 +42,16 @@ impl Route<'_> {
 type Make = for<'a> fn(&[&'a str]) -> Option<Route<'a>>;
 
 /// Every route, by the template of its path.
-const TABLE: [(&str, Make); 8] = [
+const TABLE: [(&str, Make); 11] = [
     ("/files", |_| Some(Route::Files)),
     ("/files:sign", |_| Some(Route::Sign)),
+    ("/files/uploads/{upload_id}", |found| {
+        Some(Route::Upload(first(found)?))
+    }),
+    ("/api/v1/files/{prefix}", |found| {
+        Some(Route::Find(first(found)?))
+    }),
+    ("/api/v1/files:expire", |_| Some(Route::Expire)),
     ("/files/{file_id}", |found| Some(Route::File(first(found)?))),
     ("/files/{file_id}/info", |found| {
         Some(Route::Info(first(found)?))

@@ -10,12 +10,12 @@ use url::form_urlencoded;
 use super::{
     Files, broken,
     digests::Announced,
-    invalid,
+    invalid, keys,
     multipart::{InvalidMultipart, Multipart, Part, boundary},
     sign::Permit,
 };
 use crate::{
-    artifact::file::File,
+    artifact::file::{File, Label},
     error::Error,
     store::upload::{Received, Upload, UploadError},
 };
@@ -28,12 +28,21 @@ const OVERHEAD: u64 = 1 << 20;
 
 /// Bounds of one upload.
 #[derive(Clone, Copy)]
-struct Bounds {
+pub(super) struct Bounds {
     /// Most bytes; 0 without a limit.
-    most: u64,
+    pub(super) most: u64,
     /// The length that was agreed on.
-    exactly: Option<u64>,
-    min_free_bytes: u64,
+    pub(super) exactly: Option<u64>,
+    pub(super) min_free_bytes: u64,
+}
+
+/// What the query of an upload says.
+#[derive(Default)]
+pub(super) struct Query {
+    /// The digest that it must have.
+    pub(super) sha256: Option<String>,
+    /// Its tag; empty for none.
+    pub(super) tag: String,
 }
 
 impl Files {
@@ -47,8 +56,9 @@ impl Files {
         let bounds = self.bounds(permit.as_ref());
         let form = head.headers.get(header::CONTENT_TYPE).and_then(boundary);
         let form = form.transpose().map_err(unreadable)?;
-        let pin = pin(head.uri.query(), permit.is_some())?;
-        let mut announced = Announced::of_request(&head.headers, pin.as_deref(), form.is_some())?;
+        let query = Query::of(head, permit.as_ref())?;
+        let pin = query.sha256.as_deref();
+        let mut announced = Announced::of_request(&head.headers, pin, form.is_some())?;
         if let Some(sha256) = permit.and_then(|permit| permit.sha256) {
             announced.add_sha256(sha256.to_string());
         }
@@ -64,11 +74,15 @@ impl Files {
         };
         bounds.check(received.size_bytes)?;
         announced.check(&received)?;
-        let kept = self.store.keep_upload(received, content_type).await;
-        kept.map_err(failed)
+        let label = Label {
+            tag: query.tag,
+            key: keys::name(&self.config.load(), head),
+        };
+        let kept = self.store.keep_upload(received, content_type, label);
+        kept.await.map_err(failed)
     }
 
-    fn bounds(&self, permit: Option<&Permit>) -> Bounds {
+    pub(super) fn bounds(&self, permit: Option<&Permit>) -> Bounds {
         let config = self.config.load();
         let limits = [
             config.files.max_file_bytes.0,
@@ -170,7 +184,7 @@ impl Bounds {
         self.check_growing(length.saturating_sub(overhead))
     }
 
-    fn check_growing(self, length: u64) -> Result<(), Error> {
+    pub(super) fn check_growing(self, length: u64) -> Result<(), Error> {
         let most = self
             .exactly
             .into_iter()
@@ -181,7 +195,7 @@ impl Bounds {
         }
     }
 
-    fn check(self, length: u64) -> Result<(), Error> {
+    pub(super) fn check(self, length: u64) -> Result<(), Error> {
         match self.exactly {
             Some(exactly) if exactly != length => Err(invalid(format!(
                 "the file has {length} bytes instead of {exactly}"
@@ -198,24 +212,45 @@ async fn note(upload: &mut Upload, form: &mut Multipart) -> Result<(), Error> {
     Ok(())
 }
 
-/// The digest that the query demands. A signed query was judged with its signature.
-fn pin(query: Option<&str>, is_signed: bool) -> Result<Option<String>, Error> {
-    let mut pin = None;
-    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-        match &*name {
-            "sha256" if value.is_empty() => {}
-            "sha256" => pin = Some(value.into_owned()),
-            _ if is_signed => {}
-            _ => {
-                let name = name.into_owned();
-                return Err(Error::UnknownParameter { name });
+impl Query {
+    /// A signed query was judged with its signature.
+    pub(super) fn of(head: &Parts, permit: Option<&Permit>) -> Result<Self, Error> {
+        let mut query = Self::default();
+        let text = head.uri.query().unwrap_or_default();
+        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+            match &*name {
+                "sha256" if value.is_empty() => {}
+                "sha256" => query.sha256 = Some(value.into_owned()),
+                "tag" if is_tag(&value) => query.tag = value.into_owned(),
+                "tag" => return Err(invalid(TAG)),
+                _ if permit.is_some() => {}
+                _ => {
+                    let name = name.into_owned();
+                    return Err(Error::UnknownParameter { name });
+                }
             }
         }
+        Ok(query)
     }
-    Ok(pin)
 }
 
-fn content_type(fields: &HeaderMap) -> String {
+/// What a tag may be.
+const TAG: &str = "a tag has up to 64 letters, digits and . _ : / -";
+
+fn is_tag(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/-".contains(&byte);
+    text.len() <= 64 && text.bytes().all(is_allowed)
+}
+
+/// Whether a message is a form.
+pub(super) fn is_form(fields: &HeaderMap) -> bool {
+    fields
+        .get(header::CONTENT_TYPE)
+        .and_then(boundary)
+        .is_some()
+}
+
+pub(super) fn content_type(fields: &HeaderMap) -> String {
     let named = fields.get(header::CONTENT_TYPE);
     // What curl says of every body that nobody named.
     let is_default =
@@ -236,7 +271,7 @@ fn unreadable(error: InvalidMultipart) -> Error {
     }
 }
 
-fn failed(error: UploadError) -> Error {
+pub(super) fn failed(error: UploadError) -> Error {
     match error {
         UploadError::NoRoom => Error::InsufficientStorage,
         other => {

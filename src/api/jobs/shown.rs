@@ -12,7 +12,7 @@ use crate::{
 /// A job.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Job")]
-pub(super) struct JobShown {
+pub(in crate::api) struct JobShown {
     id: u64,
     /// What it does.
     kind: String,

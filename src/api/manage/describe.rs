@@ -11,6 +11,7 @@ pub(in crate::api) fn operations(generator: &mut SchemaGenerator) -> Vec<Operati
     let mut all = of_pins();
     all.extend(of_removal());
     all.extend(of_misses(generator));
+    all.extend(of_tags());
     all
 }
 
@@ -71,7 +72,7 @@ fn of_removal() -> Vec<Operation> {
         "type": "object",
         "properties": {
             "urls": {"type": "array", "items": text()},
-            "prefix": text(), "host": text(), "sha256": digest(),
+            "prefix": text(), "host": text(), "sha256": digest(), "tag": text(),
             "soft": flag, "dry_run": flag,
         },
     });
@@ -100,5 +101,33 @@ fn of_misses(generator: &mut SchemaGenerator) -> Vec<Operation> {
     vec![
         Operation::new(path, "get", "What no origin could be asked for", &misses).with(parameters),
         Operation::answering(path, "delete", "Forget that list", "204", Answer::Nothing),
+    ]
+}
+
+fn of_tags() -> Vec<Operation> {
+    let one = "/api/v1/tags/{name}";
+    let given = json!({
+        "type": "object",
+        "required": ["name", "artifacts"],
+        "properties": {"name": text(), "artifacts": number(1, None)},
+    });
+    let wanted = json!({
+        "type": "object",
+        "properties": {
+            "url": text(), "sha256": digest(),
+            "urls": {"type": "array", "items": text()},
+        },
+    });
+    vec![
+        Operation::new(
+            "/api/v1/tags",
+            "get",
+            "Tags and how often they are given",
+            &page(),
+        )
+        .with(paging()),
+        Operation::new(one, "put", "Give a tag", &given).with_body(&wanted),
+        Operation::answering(one, "delete", "Take a tag back", "204", Answer::Nothing)
+            .with(subject()),
     ]
 }

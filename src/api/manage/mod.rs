@@ -10,6 +10,7 @@ mod misses;
 mod pins;
 mod purge;
 mod subject;
+mod tags;
 mod why;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub(super) use describe::operations;
 use super::{
     ApiError, answer, json,
     routed::{Routed, Routes},
+    template::{captures, first},
 };
 use crate::{artifact::misses::Misses, config::Config, error::Error, store::Store};
 
@@ -44,6 +46,8 @@ enum Route {
     Purge,
     Gc,
     Misses,
+    Tags,
+    Tag,
 }
 
 impl Manage {
@@ -64,18 +68,24 @@ impl Manage {
 }
 
 /// Every route, by its path.
-const TABLE: [(&str, Route); 6] = [
+const TABLE: [(&str, Route); 8] = [
     ("/api/v1/why", Route::Why),
     ("/api/v1/evictions", Route::Evictions),
     ("/api/v1/pins", Route::Pins),
     ("/api/v1/purge", Route::Purge),
     ("/api/v1/gc", Route::Gc),
     ("/api/v1/misses", Route::Misses),
+    ("/api/v1/tags", Route::Tags),
+    ("/api/v1/tags/{name}", Route::Tag),
 ];
 
-fn route(path: &str) -> Option<Route> {
+/// The route of a path, with what stands in the place of its template.
+fn route(path: &str) -> Option<(Route, &str)> {
     let mut routes = TABLE.iter();
-    routes.find_map(|(own, route)| (*own == path).then_some(*route))
+    routes.find_map(|(template, route)| {
+        let found = captures(template, path)?;
+        Some((*route, first(&found).unwrap_or_default()))
+    })
 }
 
 /// Every path with its methods.
@@ -87,10 +97,11 @@ pub(super) fn known() -> impl Iterator<Item = (&'static str, &'static str)> {
 impl Route {
     const fn methods(self) -> &'static str {
         match self {
-            Self::Why | Self::Evictions => "GET, HEAD",
+            Self::Why | Self::Evictions | Self::Tags => "GET, HEAD",
             Self::Pins => "GET, HEAD, POST, DELETE",
             Self::Purge | Self::Gc => "POST",
             Self::Misses => "GET, HEAD, DELETE",
+            Self::Tag => "PUT, DELETE",
         }
     }
 }
@@ -102,10 +113,10 @@ impl Routes for Manage {
 
     async fn answer(self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
         let store = &self.store;
-        let Some(route) = route(request.uri().path()) else {
+        let (head, body) = request.into_parts();
+        let Some((route, name)) = route(head.uri.path()) else {
             return Err(ApiError::NoRoute.into());
         };
-        let (head, body) = request.into_parts();
         let query = head.uri.query().unwrap_or_default();
         let is_head = head.method == Method::HEAD;
         let method = if is_head { Method::GET } else { head.method };
@@ -119,6 +130,9 @@ impl Routes for Manage {
             (Route::Gc, Method::POST) => gc::collect(store, body).await,
             (Route::Misses, Method::GET) => misses::list(&self, query).await,
             (Route::Misses, Method::DELETE) => misses::clear(&self, query),
+            (Route::Tags, Method::GET) => tags::list(store, query),
+            (Route::Tag, Method::PUT) => tags::put(store, name, body).await,
+            (Route::Tag, Method::DELETE) => tags::remove(store, name, query).await,
             _ => Err(ApiError::MethodNotAllowed(route.methods()).into()),
         };
         response.map(|response| {

@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{document, invalid, off_thread, ok, subject};
 use crate::{
-    artifact::Filter,
+    artifact::{
+        Filter,
+        listing::{By, Order},
+    },
     catalog::{Catalog, CatalogError, Change},
     store::Store,
 };
@@ -29,6 +32,7 @@ struct Wanted {
     prefix: Option<String>,
     host: Option<String>,
     sha256: Option<String>,
+    tag: Option<String>,
     #[serde(default)]
     soft: bool,
     #[serde(default)]
@@ -81,7 +85,7 @@ pub(super) async fn purge(store: &Store, body: Body) -> Result<Response<Body>, B
         _ => {
             return Err(invalid(
                 "body",
-                "give urls, or at least one of prefix, host and sha256",
+                "give urls, or at least one of prefix, host, sha256 and tag",
             ));
         }
     };
@@ -90,7 +94,7 @@ pub(super) async fn purge(store: &Store, body: Body) -> Result<Response<Body>, B
 
 fn filter(wanted: &Wanted) -> Result<Option<Filter>, BoxError> {
     let is_given = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
-    if ![&wanted.prefix, &wanted.host, &wanted.sha256]
+    if ![&wanted.prefix, &wanted.host, &wanted.sha256, &wanted.tag]
         .into_iter()
         .any(is_given)
     {
@@ -102,8 +106,20 @@ fn filter(wanted: &Wanted) -> Result<Option<Filter>, BoxError> {
         host: wanted.host.as_ref().map(|host| host.to_ascii_lowercase()),
         prefix: wanted.prefix.clone(),
         digest,
+        tag: wanted.tag.clone(),
+        order: order(wanted),
         ..Filter::default()
     }))
+}
+
+/// The way that leads straight to what is meant, and on when some of it is gone.
+fn order(wanted: &Wanted) -> Order {
+    let is_of_urls = wanted.sha256.is_none() && wanted.tag.is_none();
+    let by = if is_of_urls { By::Url } else { By::Id };
+    Order {
+        by,
+        ..Order::default()
+    }
 }
 
 fn keys(urls: &[String]) -> Result<Vec<CacheKey>, BoxError> {
@@ -131,19 +147,9 @@ impl Purge {
 
     fn of_filter(mut self, mut filter: Filter) -> Result<Purged, CatalogError> {
         loop {
-            let page = self.catalog.page(&filter)?;
-            let mut found = Vec::new();
-            for artifact in &page.artifacts {
-                if let Ok(uri) = artifact.source_url.parse() {
-                    let newest = artifact
-                        .versions
-                        .first()
-                        .map_or(0, |version| version.size_bytes);
-                    found.push((artifact.id, CacheKey::of(&uri), newest));
-                }
-            }
-            self.batch(&found)?;
-            match page.next {
+            let selected = self.catalog.select(&filter)?;
+            self.batch(&selected.found)?;
+            match selected.next {
                 Some(next) => filter.after = next,
                 None => return Ok(self.purged),
             }

@@ -77,6 +77,7 @@ fn of_blob(store: &Store, digest: &Sha256, is_alone: bool) -> Result<Value, BoxE
         "size_bytes": blob.map(|blob| blob.size_bytes),
         "stored_at": blob.map(|blob| rfc3339(blob.first_stored)),
         "allocated_bytes": standing.map(|standing| standing.allocated),
+        "quarantined": store.blobs().is_quarantined(digest),
         "kept_by": keepers,
         "eviction": standing.map(|standing| json!({
             "queue": standing.queue.map_or("leaving", queue),

@@ -10,7 +10,10 @@ use http::{Response, StatusCode};
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::{ApiError, answer, backup, describe, files, jobs, manage, models, resolve, tokens};
+use super::{
+    ApiError, answer, backup, bundle, describe, files, history, jobs, manage, models, resolve,
+    tokens,
+};
 
 pub(super) use self::operation::{Answer, Operation, needed, number, query, text};
 
@@ -67,9 +70,11 @@ fn operations(generator: &mut SchemaGenerator) -> Vec<Operation> {
     all.extend(models::operations(generator));
     all.extend(describe::operations(generator));
     all.extend(tokens::operations(generator));
+    all.extend(history::operations(generator));
     all.extend(jobs::operations(generator));
     all.extend(manage::operations(generator));
     all.extend(backup::operations(generator));
+    all.extend(bundle::operations(generator));
     all
 }
 
@@ -108,6 +113,7 @@ mod tests {
         let methods = |operations: &Value| {
             let names = operations.as_object().unwrap().keys();
             let mut names: Vec<_> = names.map(|name| name.to_uppercase()).collect();
+            names.retain(|name| name != "HEAD");
             names.sort();
             names
         };
@@ -125,7 +131,9 @@ mod tests {
             .chain(jobs::known())
             .chain(manage::known())
             .chain(backup::known())
+            .chain(bundle::known())
             .chain(resolve::known())
+            .chain(history::known())
             .chain(doors::known());
         let known: Known = tables
             .map(|(template, allow)| {

@@ -1,13 +1,16 @@
 //! Uploaded files and pointers: a file holds its blob, a pointer wants its file.
 
+use std::time::SystemTime;
+
 use artifact_cache_layers::digest::Sha256;
 
 use super::{Result, Transaction, Written, codec};
 use crate::{
-    artifact::file::{File, PointerName},
+    artifact::file::{File, Label, PointerName},
     catalog::{
         codec::nanoseconds,
         files::{FileChange, FileRecord, PointerRecord, pointed_key, pointer_key},
+        labels::LabelRecord,
         set::BlobRecord,
     },
 };
@@ -17,9 +20,10 @@ const MAX_HISTORY: usize = 100;
 
 impl Transaction<'_> {
     /// Makes a file known. What its first upload said of it stays.
-    pub(super) fn keep_file(&mut self, file: &File) -> Result<Written> {
+    pub(super) fn keep_file(&mut self, file: &File, label: &Label) -> Result<Written> {
         let digest = file.digest.as_bytes();
         self.know_upload(&file.digest, file.size_bytes)?;
+        self.note_label(&file.digest, label)?;
         if !self.tables.is_file(&self.txn, &file.digest)? {
             let record = codec::encode(&FileRecord {
                 size_bytes: file.size_bytes,
@@ -79,10 +83,36 @@ impl Transaction<'_> {
         Ok(written)
     }
 
+    /// Removes a file whose time is over, unless it has become wanted again since that was found.
+    pub(super) fn expire_file(
+        &mut self,
+        digest: &Sha256,
+        uploads: &[(Label, SystemTime)],
+    ) -> Result<Written> {
+        let kept = self.tables.kept(&self.txn, digest)?;
+        if kept.is_some_and(|kept| kept.uploads != uploads) {
+            return Ok(Written::of_file(FileChange::Absent));
+        }
+        self.remove_file(digest, false)
+    }
+
+    /// Notes that an upload said this of itself.
+    fn note_label(&mut self, digest: &Sha256, label: &Label) -> Result<()> {
+        let before = self.tables.label_record(&self.txn, digest)?;
+        let known = self.tables.file(&self.txn, digest)?;
+        // A file from before labels were kept had none.
+        let unlabelled = known.map(|file| LabelRecord::unlabelled(&file));
+        let mut record = before.or(unlabelled).unwrap_or_default();
+        record.note(label, nanoseconds(self.now));
+        let labels = self.tables.labels;
+        labels.put_record(&mut self.txn, digest.as_bytes(), codec::encode(&record))
+    }
+
     /// Removes the record of a file, if there is one.
     pub(super) fn drop_file(&mut self, digest: &Sha256) -> Result<()> {
         let size = self.size_of(digest)?;
-        let files = self.tables.files;
+        let (files, labels) = (self.tables.files, self.tables.labels);
+        labels.delete(&mut self.txn, digest.as_bytes())?;
         if files.delete(&mut self.txn, digest.as_bytes())? {
             let logical = &mut self.counters.logical_size_bytes;
             *logical = logical.saturating_sub(size);

@@ -3,13 +3,16 @@
 
 mod evict;
 mod files;
+mod order;
 mod outbox;
 mod rank;
 mod registry;
 mod reindex;
 mod reindex_registry;
+mod reindex_rest;
 mod remove;
 mod store;
+mod tag;
 
 use std::{collections::HashMap, time::SystemTime};
 
@@ -27,9 +30,7 @@ use super::{
     read::COUNTERS_KEY,
     set::ResponseSet,
 };
-use artifact_cache_layers::semantics::{
-    cache_key::CacheKey, stored_response::StoredResponse, target_uri::TargetUri,
-};
+use artifact_cache_layers::semantics::cache_key::CacheKey;
 
 type Result<T, E = CatalogError> = std::result::Result<T, E>;
 
@@ -37,11 +38,11 @@ type Result<T, E = CatalogError> = std::result::Result<T, E>;
 pub(super) struct Transaction<'e> {
     pub(super) tables: Tables,
     pub(super) txn: RwTxn<'e>,
-    counters: Counters,
+    pub(super) counters: Counters,
     queues: QueueSums,
     /// What the blob of this change takes on disk, when somebody looked.
     allocated: Option<u64>,
-    now: SystemTime,
+    pub(super) now: SystemTime,
 }
 
 impl<'e> Transaction<'e> {
@@ -60,12 +61,7 @@ impl<'e> Transaction<'e> {
     /// Applies one change. After an error the whole transaction must be dropped.
     pub(super) fn apply(&mut self, change: &Change) -> Result<Written> {
         match change {
-            Change::Store {
-                key,
-                uri,
-                final_url,
-                response,
-            } => self.store(&addition((key, uri, final_url, response))),
+            Change::Store(addition) => self.store(addition),
             Change::Refer(addition) => self.refer(addition),
             Change::Recover(addition) => self.recover(addition),
             Change::Invalidate { key } => self.invalidate(key),
@@ -75,7 +71,8 @@ impl<'e> Transaction<'e> {
             Change::Condemn { digests } => self.condemn(digests),
             Change::Unlinked { digests } => self.unlinked(digests),
             Change::Abandon { digest } => self.abandon(digest),
-            Change::KeepFile(file) => self.keep_file(file),
+            Change::KeepFile { file, label } => self.keep_file(file, label),
+            Change::ExpireFile { digest, uploads } => self.expire_file(digest, uploads),
             Change::RemoveFile { digest, force } => self.remove_file(digest, *force),
             Change::Point { name, file, force } => self.point(name, file, *force),
             Change::Unpoint(name) => self.unpoint(name),
@@ -86,6 +83,9 @@ impl<'e> Transaction<'e> {
             Change::Evict { steps, reason } => self.evict(steps, reason),
             Change::Pin { of, note } => self.pin(of, note),
             Change::Unpin(of) => self.unpin(of),
+            Change::Measure { digest, allocated } => self.measure(digest, *allocated),
+            Change::Tags(change) => self.tags(change),
+            Change::Note { slots, mark } => self.note(slots, *mark),
             Change::PutJob(job) => self.put_job(job),
             Change::Mark { name, value } => self.mark(name, value.as_deref()),
             Change::Reindex => self.reindex(),
@@ -120,6 +120,7 @@ impl<'e> Transaction<'e> {
 
     /// Adds buffered hits; those of artifacts that are gone are dropped.
     pub(super) fn add_hits(&mut self, hits: &HashMap<u64, Tally>) -> Result<()> {
+        let mut counted = Vec::with_capacity(hits.len());
         for (id, tally) in hits {
             let key = id.to_be_bytes();
             if self.tables.artifacts.get(&self.txn, &key)?.is_none() {
@@ -130,9 +131,11 @@ impl<'e> Transaction<'e> {
             record.last_accessed_at = record.last_accessed_at.max(tally.last);
             let bytes = codec::encode(&record);
             self.tables.hits.put_record(&mut self.txn, &key, bytes)?;
+            self.hit_in_order(*id, record)?;
             self.counters.accesses = self.counters.accesses.saturating_add(tally.count);
+            counted.push((*id, record.access_count));
         }
-        Ok(())
+        self.note_top(counted, |id| hits.contains_key(&id))
     }
 
     /// Makes everything durable and visible at once; what all blobs take on disk then. A transaction
@@ -162,17 +165,5 @@ impl<'e> Transaction<'e> {
         let bytes = codec::encode_set(self.counters.revision, set);
         let responses = self.tables.responses;
         responses.put_record(&mut self.txn, key.as_bytes(), bytes)
-    }
-}
-
-/// The parts of a change as one.
-fn addition(
-    (key, uri, final_url, response): (&CacheKey, &TargetUri, &Option<String>, &StoredResponse),
-) -> Addition {
-    Addition {
-        key: *key,
-        uri: uri.clone(),
-        final_url: final_url.clone(),
-        response: response.clone(),
     }
 }

@@ -52,6 +52,16 @@ impl Transaction<'_> {
         ranks.put_record(&mut self.txn, digest.as_bytes(), codec::encode(rank))
     }
 
+    /// Corrects what a blob takes on disk.
+    pub(super) fn measure(&mut self, digest: &Sha256, allocated: u64) -> Result<Written> {
+        if let Some(rank) = self.tables.rank(&self.txn, digest)? {
+            let sum = self.queues.of(rank.queue);
+            *sum = sum.saturating_sub(rank.allocated);
+            self.put_rank(digest, &RankRecord { allocated, ..rank })?;
+        }
+        Ok(Written::default())
+    }
+
     /// Takes a blob that is to be unlinked out of its queue. Until it is, it takes room.
     pub(super) fn dequeue(&mut self, digest: &Sha256) -> Result<()> {
         let Some(rank) = self.tables.rank(&self.txn, digest)? else {

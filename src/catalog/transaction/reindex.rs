@@ -24,10 +24,13 @@ impl Transaction<'_> {
         self.reset_counters();
         self.each_row(self.tables.artifacts, Self::reindex_artifact)?;
         self.each_row(self.tables.hits, Self::reindex_hits)?;
+        self.reorder()?;
+        self.retag()?;
         self.each_row(self.tables.references, Self::reindex_reference)?;
         self.each_row(self.tables.files, Self::reindex_file)?;
         self.each_row(self.tables.blobs, Self::reindex_blob)?;
         self.reindex_registry()?;
+        self.reindex_rest()?;
         self.requeue()?;
         Ok(Written::default())
     }

@@ -90,6 +90,11 @@ impl Transaction<'_> {
     pub(super) fn remove_record(&mut self, id: u64) -> Result<()> {
         let hits = self.tables.hits(&self.txn, id)?;
         let key = id.to_be_bytes();
+        let record = self.tables.artifact_record(&self.txn, id)?;
+        if let Some(url) = record.map(|record| record.source_url.to_owned()) {
+            self.take_out_of_order(id, &url)?;
+            self.untag_all(id)?;
+        }
         self.tables.hits.delete(&mut self.txn, &key)?;
         if self.tables.artifacts.delete(&mut self.txn, &key)? {
             self.counters.items = self.counters.items.saturating_sub(1);

@@ -146,11 +146,16 @@ impl Transaction<'_> {
                 .map_or_else(|| nanoseconds(self.now), |known| known.first_cached_at),
             content_type: content_type.or(known.as_ref().and_then(|known| known.content_type)),
         };
-        if set.versions.is_empty() || known.as_ref() == Some(&record) {
+        let (is_new, is_same) = (known.is_none(), known.as_ref() == Some(&record));
+        if set.versions.is_empty() {
             return Ok(());
         }
-        self.counters.items += u64::from(known.is_none());
-        let bytes = codec::encode(&record);
+        let (bytes, first_cached_at) = (codec::encode(&record), record.first_cached_at);
+        self.put_in_order(set, first_cached_at, is_new)?;
+        if is_same {
+            return Ok(());
+        }
+        self.counters.items += u64::from(is_new);
         let artifacts = self.tables.artifacts;
         artifacts.put_record(&mut self.txn, &set.id.to_be_bytes(), bytes)
     }

@@ -68,6 +68,12 @@ pub struct Consistency {
     pub orphaned_blobs: u64,
     /// Contradictions within the catalog.
     pub contradictions: u64,
+    /// Blobs that somebody could write to.
+    pub wrong_modes: u64,
+    /// Paths that were given out and lead elsewhere.
+    pub wrong_paths: u64,
+    /// Blobs that take more room than is counted.
+    pub miscounted: u64,
     /// Temporary files that nothing will resume.
     pub leftovers: u64,
     /// Files among the blobs that are none. They are left alone and are no inconsistency.
@@ -113,6 +119,9 @@ impl Consistency {
             },
             Finding::Unrecorded { .. } => &mut self.orphaned_blobs,
             Finding::Catalog(_) => &mut self.contradictions,
+            Finding::Mode(_) => &mut self.wrong_modes,
+            Finding::View(_) => &mut self.wrong_paths,
+            Finding::Room { .. } => &mut self.miscounted,
             Finding::Temporary(_) => &mut self.leftovers,
             Finding::Stray(_) => &mut self.foreign_files,
         }
@@ -124,6 +133,9 @@ impl Consistency {
             + self.wrong_digests
             + self.orphaned_blobs
             + self.contradictions
+            + self.wrong_modes
+            + self.wrong_paths
+            + self.miscounted
             + self.leftovers
     }
 
@@ -249,7 +261,10 @@ pub(in crate::cli) fn import(
     let import = catalog.plan_import(incoming)?;
     let report = import.report.clone();
     if may_write(&report) {
-        let written = catalog.write_blocking(Change::Import(Box::new(import)))?;
+        let change = Change::Import(Box::new(import));
+        // The thread of a verb may be one that must not block.
+        let writing = std::thread::spawn(move || catalog.write_blocking(change));
+        let written = writing.join().map_err(|_| "the import failed")??;
         written.model.transpose()?;
     }
     Ok(report)

@@ -17,7 +17,8 @@ use crate::{
         backup::Directory,
         take::{Means, Taken},
     },
-    catalog::{Claim, Snapshot},
+    catalog::{Catalog, CatalogOptions, Change, Claim, Snapshot},
+    clock::Clock,
     store::verify::{Pace, Verdict, digest_of_file, verify_blob},
 };
 
@@ -112,7 +113,30 @@ pub fn restore(
         return Err(BackupError::CatalogDamaged);
     }
     target.claim.install()?;
+    measure(&place.catalog, &target.blobs)?;
     Ok(summary)
+}
+
+/// Counts what the files take here: another file system may give them other blocks.
+pub(super) fn measure(catalog: &Path, blobs: &BlobStore) -> Result<(), BackupError> {
+    let catalog = Catalog::open(catalog, &CatalogOptions::default(), Clock::system())?;
+    let mut after = None;
+    loop {
+        let batch = catalog.blobs(after.as_ref(), BATCH)?;
+        let Some((last, _)) = batch.last() else {
+            return Ok(());
+        };
+        after = Some(*last);
+        let mut changes = Vec::new();
+        for (digest, _) in batch {
+            let found = blobs.allocated(&digest);
+            let recorded = catalog.allocated_of(&digest)?;
+            if let Some(allocated) = found.filter(|_| found != recorded) {
+                changes.push(Change::Measure { digest, allocated });
+            }
+        }
+        catalog.write_all_blocking(changes)?;
+    }
 }
 
 /// Reads every byte of the backup in `from` and compares it with its digest. Changes nothing. Blocks.

@@ -9,7 +9,7 @@ use tar::Archive;
 use super::{
     BackupError, Manifest, Place, Progress, Summary, Watch, list,
     pack::{CATALOG, END, MANIFEST, tell},
-    restore::Target,
+    restore::{Target, measure},
 };
 use crate::{
     blob::{BlobStore, Partial, take::Taken},
@@ -56,7 +56,7 @@ pub fn unpack(
             return Err(ArchiveError::Cut.into());
         };
         if item.name == END {
-            return end(item, target, summary);
+            return end(item, (place, target), summary);
         }
         let digest = blob_in(&item.name);
         let digest = digest.ok_or_else(|| refused(&item.name, "is no part of a backup"))?;
@@ -118,7 +118,7 @@ fn keep<R: Read>(
 
 fn end<R: Read>(
     item: Item<'_, R>,
-    target: Target,
+    (place, target): (&Place, Target),
     mut summary: Summary,
 ) -> Result<Summary, BackupError> {
     let written = serde_json::from_slice::<Summary>(&item.small(MAX_JSON)?);
@@ -139,5 +139,6 @@ fn end<R: Read>(
     let synced = target.blobs.sync_all();
     synced.map_err(BackupError::files("write to", root))?;
     target.claim.install()?;
+    measure(&place.catalog, &target.blobs)?;
     Ok(summary)
 }

@@ -70,7 +70,8 @@ impl Fill {
         .await;
     }
 
-    pub(super) async fn finish_file(&self, worker: Worker) {
+    /// Whether the catalog counts the file from now on.
+    pub(super) async fn finish_file(&self, worker: Worker) -> bool {
         match worker.finish().await {
             Ok(Outcome {
                 digest: Err(damaged),
@@ -82,8 +83,8 @@ impl Fill {
                 digest: Ok(digest),
                 length,
             }) => {
-                self.settle((digest, length), None, async { Ok(partial) })
-                    .await;
+                let settled = self.settle((digest, length), None, async { Ok(partial) });
+                return settled.await;
             }
             Ok(Outcome {
                 digest: Ok(digest),
@@ -99,6 +100,7 @@ impl Fill {
             }
             Err(error) => self.filling.growing.fail(SharedError::new(error)),
         }
+        false
     }
 
     /// Everything has arrived, but it is not what the origin says it is: nobody gets the last byte, and
@@ -107,17 +109,19 @@ impl Fill {
         self.filling.growing.fail(SharedError::new(damaged.into()));
     }
 
-    /// Everything has arrived: whoever waits is told at once, and what is wanted is committed.
+    /// Everything has arrived: whoever waits is told at once, and what is wanted is committed. Whether its
+    /// file is a blob then.
     async fn settle(
         &self,
         (digest, length): (Sha256, u64),
         bytes: Option<Bytes>,
         partial: impl Future<Output = Result<Partial, BoxError>>,
-    ) {
+    ) -> bool {
         let growing = &self.filling.growing;
         self.downloaded(length);
         if !self.filling.is_wanted(&digest) {
-            return growing.complete(digest, length, bytes);
+            growing.complete(digest, length, bytes);
+            return false;
         }
         let addition = self.addition(digest, length);
         let pending = self.store.begin(&addition, growing);
@@ -126,7 +130,7 @@ impl Fill {
             (Ok(partial), Ok(pending)) => self.commit(partial, addition, pending).await,
             (Err(error), _) | (_, Err(error)) => Err(error),
         };
-        if let Err(error) = committed {
+        committed.unwrap_or_else(|error| {
             self.store
                 .metrics()
                 .uncached
@@ -135,7 +139,8 @@ impl Fill {
             let source_url = self.target.uri.as_str();
             let error = &*error as &dyn Error;
             tracing::error!(source_url, error, "cannot store the artifact");
-        }
+            false
+        })
     }
 
     /// What was hit before it had a number gets its hits with the number, before anybody who waits for
@@ -145,15 +150,15 @@ impl Fill {
         partial: Partial,
         addition: Addition,
         pending: Commit<'_>,
-    ) -> Result<(), BoxError> {
+    ) -> Result<bool, BoxError> {
         pending.turn().await;
-        let artifact = self.store.commit(partial, addition).await?;
+        let (artifact, is_new) = self.store.commit(partial, addition).await?;
         pending.end(|hits| {
             if let Some(artifact) = artifact {
                 (0..hits).for_each(|_| self.store.catalog().count_hit(artifact));
             }
         });
-        Ok(())
+        Ok(is_new)
     }
 
     fn downloaded(&self, size_bytes: u64) {

@@ -13,13 +13,16 @@ use super::{
     verify::{Pace, Verdict, verify_blob},
 };
 use crate::{
-    artifact::file::File,
+    artifact::file::{File, Label},
     blob::{Recovery, walk::Found},
     catalog::{Addition, BlobRecord, Catalog, CatalogError, Change, Inconsistency},
 };
 
 /// Changes or rows handled together.
 const BATCH: usize = 1024;
+/// What a file may take beyond what was measured when it was stored: attributes, and blocks of the file
+/// system's own.
+const SLACK: u64 = 64 << 10;
 
 type Result<T, E = FsckError> = std::result::Result<T, E>;
 
@@ -36,6 +39,7 @@ pub fn fsck(store: &Committer, options: Options) -> Result<Report> {
     check.catalog()?;
     check.known_blobs()?;
     check.files()?;
+    check.views()?;
     check.temporaries()?;
     if options.repair || options.rebuild {
         store.blobs().compact_journal()?;
@@ -93,7 +97,7 @@ impl Check<'_> {
             let uploads = batch
                 .iter()
                 .filter_map(|&(digest, size)| self.upload(&digest, size));
-            let changes: Vec<_> = uploads.map(Change::KeepFile).collect();
+            let changes: Vec<_> = uploads.map(recovered).collect();
             self.report.recovered += changes.len() as u64;
             self.store.catalog().write_all_blocking(changes)?;
         }
@@ -184,11 +188,48 @@ impl Check<'_> {
         self.report.blobs += 1;
         let verdict = self.verdict(&digest, record.size_bytes)?;
         if verdict == Verdict::Sound {
-            return Ok(());
+            return self.sound_blob(digest);
         }
         self.report.findings.push(Finding::Blob { digest, verdict });
         if self.options.repair {
             self.store.discard_blocking(&digest)?;
+        }
+        Ok(())
+    }
+
+    /// What may be wrong with a blob although its bytes are right.
+    fn sound_blob(&mut self, digest: Sha256) -> Result<()> {
+        let (blobs, catalog) = (self.store.blobs(), self.store.catalog());
+        if blobs.has_wrong_mode(&digest) {
+            self.report.findings.push(Finding::Mode(digest));
+            if self.options.repair {
+                blobs.mend_mode(&digest)?;
+            }
+        }
+        // Unreadable ones are found in the catalog itself.
+        let recorded = catalog.allocated_of(&digest).ok().flatten();
+        let recorded = recorded.unwrap_or(u64::MAX);
+        let found = blobs.allocated(&digest).unwrap_or(0);
+        if found > recorded.saturating_add(SLACK) {
+            self.report.findings.push(Finding::Room {
+                digest,
+                recorded,
+                found,
+            });
+            if self.options.repair {
+                let allocated = found;
+                catalog.write_blocking(Change::Measure { digest, allocated })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn views(&mut self) -> Result<()> {
+        for digest in self.store.blobs().wrong_views()? {
+            self.report.findings.push(Finding::View(digest));
+            if self.options.repair {
+                self.store.blobs().unlink_view(&digest)?;
+            }
         }
         Ok(())
     }
@@ -222,9 +263,8 @@ impl Check<'_> {
         });
         if let Some(upload) = upload.filter(|_| self.options.repair) {
             self.report.recovered += 1;
-            self.store
-                .catalog()
-                .write_blocking(Change::KeepFile(upload))?;
+            let change = recovered(upload);
+            self.store.catalog().write_blocking(change)?;
         } else if addition.is_none() && self.options.repair {
             self.store
                 .catalog()
@@ -263,7 +303,8 @@ fn is_known(catalog: &Catalog, digest: &Sha256) -> Result<bool, CatalogError> {
     Ok(catalog.blob(digest)?.is_some() || catalog.is_removable(digest)?)
 }
 
-fn addition(record: &Recovery) -> Option<Addition> {
+/// What a record says, if it makes sense.
+pub(super) fn addition(record: &Recovery) -> Option<Addition> {
     let (uri, final_url, response) = record.read()?;
     Some(Addition {
         key: CacheKey::of(&uri),
@@ -271,4 +312,10 @@ fn addition(record: &Recovery) -> Option<Addition> {
         final_url,
         response,
     })
+}
+
+/// What makes an uploaded file known again. Nobody knows its labels any more.
+fn recovered(file: File) -> Change {
+    let label = Label::default();
+    Change::KeepFile { file, label }
 }

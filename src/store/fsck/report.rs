@@ -49,6 +49,19 @@ pub enum Finding {
     },
     /// The catalog contradicts itself. Repair: derived anew.
     Catalog(Inconsistency),
+    /// A blob that somebody could write to, or that cannot be read. Repair: the mode of blobs.
+    Mode(Sha256),
+    /// A path that was given out leads to another file than its blob. Repair: the path goes.
+    View(Sha256),
+    /// A blob takes more room than the cap counts for it. Repair: it is counted.
+    Room {
+        /// The blob.
+        digest: Sha256,
+        /// As recorded, in bytes.
+        recorded: u64,
+        /// On disk, in bytes.
+        found: u64,
+    },
     /// A leftover temporary file. Repair: removed.
     Temporary(PathBuf),
     /// A file among the blobs that is none. Left alone: it is not ours.

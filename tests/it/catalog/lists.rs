@@ -35,13 +35,16 @@ async fn a_page_begins_behind_its_cursor_and_ends_at_its_limit() {
     assert_eq!(ids(&catalog, &all()), (1..=30).collect::<Vec<_>>());
     let page = Filter {
         limit: 4,
-        after: 10,
+        after: 10.into(),
         ..all()
     };
     assert_eq!(ids(&catalog, &page), [11, 12, 13, 14]);
     let none = Filter { limit: 0, ..all() };
     assert_eq!(ids(&catalog, &none), [0_u64; 0]);
-    let last = Filter { after: 28, ..all() };
+    let last = Filter {
+        after: 28.into(),
+        ..all()
+    };
     let last = catalog.page(&last).expect("page");
     assert_eq!((last.artifacts.len(), last.artifacts[0].id), (2, 29));
 }
@@ -85,7 +88,7 @@ async fn filters_narrow_by_host_prefix_part_and_digest() {
     assert_eq!(ids(&catalog, &digest), [5, 6]);
     let second = Filter {
         limit: 1,
-        after: 5,
+        after: 5.into(),
         ..digest
     };
     assert_eq!(ids(&catalog, &second), [6]);

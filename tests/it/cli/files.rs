@@ -10,9 +10,11 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::{
+    Ending,
     cache::{Cache, program},
+    chaos::{Link, Passage},
     client::Request,
-    origin::{Origin, Reply},
+    origin::{Content, Origin, Reply},
 };
 
 /// The command line of an older client's environment.
@@ -247,4 +249,90 @@ fn files_and_pointers_have_their_verbs() {
         .args(["files", "info", &id])
         .output();
     assert_eq!(refused.unwrap().status.code(), Some(3));
+}
+
+#[test]
+fn a_large_file_goes_on_where_its_connection_broke() {
+    let cache = guarded();
+    let link = Link::to(cache.address());
+    // Each connection breaks long before the whole has passed.
+    link.upstream(Passage::CutAfter(9_000_000, Ending::Reset));
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("large.bin");
+    let content = Content::seeded(60, 20 << 20);
+    fs::write(&path, content.bytes()).unwrap();
+    let arguments = ["files", "put", text(&path), "--tag", "nightly"];
+    let put = command(&link.url(""), Some("k")).args(arguments).output();
+    let id = out(&put.unwrap());
+    assert_eq!(id, content.sha256().to_string());
+    assert!(link.connections() >= 3, "{}", link.connections());
+    let back = directory.path().join("back");
+    out(&run(&cache, &["files", "get", &id, "-o", text(&back)]));
+    assert!(fs::read(back).unwrap() == content.bytes());
+    let found = out(&run(&cache, &["files", "info", &id[..10], "--json"]));
+    let found: Value = serde_json::from_str(&found).unwrap();
+    assert_eq!(
+        (&found["file_id"], &found["uploads"][0]["tag"]),
+        (&id.into(), &"nightly".into())
+    );
+}
+
+#[test]
+fn an_upload_that_was_given_up_is_gone_on_with_by_its_name() {
+    let cache = guarded();
+    let link = Link::to(cache.address());
+    // Nothing that is large passes, so that no attempt brings anything further.
+    link.upstream(Passage::CutAfter(2000, Ending::Reset));
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("large.bin");
+    let content = Content::seeded(61, 17 << 20);
+    fs::write(&path, content.bytes()).unwrap();
+    let put = command(&link.url(""), Some("k"))
+        .args(["files", "put", text(&path)])
+        .output();
+    let put = put.unwrap();
+    assert_ne!(put.status.code(), Some(0));
+    let said = String::from_utf8(put.stderr).unwrap();
+    let name = said
+        .split("--resume ")
+        .nth(1)
+        .expect(&said)
+        .split_whitespace()
+        .next()
+        .unwrap();
+    let resumed = run(&cache, &["files", "put", text(&path), "--resume", name]);
+    assert_eq!(out(&resumed), content.sha256().to_string());
+    let unknown = run(
+        &cache,
+        &["files", "put", text(&path), "--resume", &"0".repeat(32)],
+    );
+    assert_eq!(unknown.status.code(), Some(2));
+}
+
+#[test]
+fn files_whose_time_is_over_are_shown_and_removed() {
+    let cache = Cache::setup()
+        .config("files: {retention: [{tag: old, ttl: 1ms}]}")
+        .start();
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("a");
+    fs::write(&path, "short-lived").unwrap();
+    let id = out(&run(&cache, &["files", "put", text(&path), "--tag", "old"]));
+    fs::write(&path, "stays").unwrap();
+    let stays = out(&run(&cache, &["files", "put", text(&path)]));
+    let shown = out(&run(&cache, &["files", "expire", "--dry-run"]));
+    assert!(
+        shown.starts_with(&id) && shown.contains("would remove 1 files"),
+        "{shown}"
+    );
+    let unsaid = run(&cache, &["files", "expire"]);
+    assert_eq!(unsaid.status.code(), Some(64), "nobody to ask");
+    let done = out(&run(&cache, &["files", "expire", "--yes", "--json"]));
+    let done: Value = serde_json::from_str(&done).unwrap();
+    assert_eq!(
+        (&done["dry_run"], &done["count"]),
+        (&false.into(), &1.into())
+    );
+    assert_eq!(run(&cache, &["files", "info", &id]).status.code(), Some(2));
+    out(&run(&cache, &["files", "info", &stays]));
 }

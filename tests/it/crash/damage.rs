@@ -194,6 +194,7 @@ fn shift_times(blob: &Path, seconds: i64) {
     }
     let json = record.to_string();
     rustix::fs::setxattr(blob, ATTRIBUTE, json.as_bytes(), XattrFlags::empty()).unwrap();
+    fs::set_permissions(blob, fs::Permissions::from_mode(0o444)).unwrap();
 }
 
 #[test]

@@ -33,7 +33,15 @@ fn a_job_tells_what_it_found_and_is_remembered() {
         (&job["kind"], &job["state"]),
         (&json!("verify"), &json!("done"))
     );
-    let report = json!({"blobs": 3, "bytes": 300_000, "intact": 1, "damaged": 1, "missing": 1});
+    let report = json!({
+        "blobs": 3,
+        "bytes": 300_000,
+        "intact": 1,
+        "damaged": 1,
+        "missing": 1,
+        "healed": 0,
+        "lost": 0,
+    });
     assert_eq!(job["report"], report);
     assert_eq!(job["failed"], 2);
     let failed = |content: &Content| {

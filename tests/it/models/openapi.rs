@@ -62,6 +62,7 @@ fn every_described_method_is_there_and_no_other() {
             .unwrap()
             .keys()
             .map(String::as_str)
+            .filter(|name| *name != "head")
             .collect();
         let mut methods = ["put", "patch", "delete"].into_iter();
         let other = methods.find(|method| !described.contains(method)).unwrap();

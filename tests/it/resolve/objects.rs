@@ -136,7 +136,7 @@ fn what_was_promised_of_an_object_is_checked() {
 #[test]
 fn many_at_once_get_one_path_which_stays_readable_while_everything_is_deleted() {
     let store = Store::start();
-    let content = Content::seeded(4, 24 << 20);
+    let content = Content::seeded(4, super::remote::large(24 << 20));
     for key in ["a", "b"] {
         store.place(key, &content.bytes());
     }

@@ -108,15 +108,15 @@ fn an_origin_that_fails_is_reported_by_what_failed() {
 }
 
 /// Bytes of the object that many ask for at once; CI asks for more.
-fn large() -> u64 {
+pub(super) fn large(usual: u64) -> u64 {
     let named = std::env::var("RESOLVE_BYTES").ok();
-    named.map_or(96 << 20, |bytes| bytes.parse().unwrap())
+    named.map_or(usual, |bytes| bytes.parse().unwrap())
 }
 
 #[test]
 fn twenty_at_once_cost_one_download_and_get_one_path() {
     let (origin, cache) = (Origin::start(), over_http().start());
-    let content = Content::seeded(5, large());
+    let content = Content::seeded(5, large(96 << 20));
     origin.route("/large", Reply::file(content.clone(), "\"v\""));
     let uri = origin.url("/large");
     let document = asking(&uri, &content);
@@ -149,7 +149,7 @@ fn twenty_at_once_cost_one_download_and_get_one_path() {
 #[test]
 fn a_file_damaged_by_hand_is_noticed_fetched_again_and_said_in_the_log() {
     let (origin, cache) = (Origin::start(), over_http().start());
-    let content = Content::seeded(6, 400_000);
+    let content = Content::seeded(6, large(400_000));
     origin.route("/a", Reply::ok(content.clone()));
     let uri = origin.url("/a");
     let document = asking(&uri, &content);
@@ -198,4 +198,29 @@ fn damage_while_the_cache_was_stopped_is_noticed_as_well() {
     cache.restart();
     assert_resolved(&post(&cache, &document), &uri, &content, false);
     assert_eq!(fs::read(&path).unwrap(), content.bytes());
+}
+
+/// Bytes that the cache has read from anywhere.
+fn bytes_read(cache: &Cache) -> u64 {
+    let io = fs::read_to_string(format!("/proc/{}/io", cache.id())).unwrap();
+    let line = io.lines().find_map(|line| line.strip_prefix("rchar: "));
+    line.unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_verification_that_is_too_old_is_made_again() {
+    let content = Content::seeded(8, 8 << 20);
+    let origin = Origin::start();
+    origin.route("/a", Reply::ok(content.clone()));
+    let document = asking(&origin.url("/a"), &content);
+    for (interval, is_read) in [("1h", false), ("0s", true)] {
+        let cache = over_http()
+            .environment("ARTIFACT_CACHE__RESOLVE__VERIFY_INTERVAL", interval)
+            .start();
+        assert_resolved(&post(&cache, &document), &origin.url("/a"), &content, false);
+        let before = bytes_read(&cache);
+        assert_resolved(&post(&cache, &document), &origin.url("/a"), &content, true);
+        let read = bytes_read(&cache) - before;
+        assert_eq!(read >= content.length(), is_read, "{interval}: {read}");
+    }
 }

@@ -146,3 +146,30 @@ fn a_download_that_streams_already_breaks_off_before_its_last_byte() {
     assert!(!is_whole, "{:?}", response.end);
     assert_nothing_stored(&cache);
 }
+
+#[test]
+fn what_passes_uncached_is_checked_as_well() {
+    let (content, other) = (Content::seeded(7, 9 << 20), Content::seeded(8, 9 << 20));
+    for (told, is_right) in [(&other, false), (&content, true)] {
+        let origin = Origin::start();
+        let sha256 = told.sha256().to_string();
+        let reply = Reply::ok(content.clone()).field("x-amz-meta-sha256", &sha256);
+        origin.route("/models/a", reply);
+        let url = origin.url("/");
+        // It does not fit whatever is evicted.
+        let cache = setup(&format!(
+            "s3: {{endpoints: {{default: {{url: '{url}', credentials: anonymous}}}}}}\n\
+             storage: {{max_bytes: 4MiB}}\n"
+        ))
+        .start();
+        let response = cache.get("/fetch?url=s3%3A%2F%2Fmodels%2Fa&mode=stream");
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.is_complete(), is_right);
+        assert_eq!(response.length == content.length(), is_right);
+        if !is_right {
+            let said = "an object that was passed on is not what its store says";
+            cache.trace().wait_for(said, |_| true);
+        }
+        assert_nothing_stored(&cache);
+    }
+}

@@ -47,6 +47,33 @@ fn dashboards_alerts_and_documents_name_only_metrics_that_exist() {
 }
 
 #[test]
+fn every_metric_is_on_the_dashboard() {
+    let shown = named(&read("deploy/grafana.json"));
+    let known = TABLE.iter().map(|metric| metric.name);
+    // The version is nothing to be plotted.
+    let absent: Vec<_> = known
+        .filter(|name| !shown.contains(*name) && *name != "artifact_cache_build_info")
+        .collect();
+    assert!(absent.is_empty(), "{absent:?}");
+}
+
+#[test]
+fn panels_of_the_dashboard_have_numbers_of_their_own_and_do_not_overlap() {
+    let dashboard: Value = serde_json::from_str(&read("deploy/grafana.json")).unwrap();
+    let (mut numbers, mut taken) = (BTreeSet::new(), BTreeSet::new());
+    for panel in dashboard["panels"].as_array().unwrap() {
+        assert!(numbers.insert(panel["id"].as_u64()), "{}", panel["title"]);
+        let at = |key: &str| panel["gridPos"][key].as_u64().unwrap();
+        assert!(at("x") + at("w") <= 24, "{}", panel["title"]);
+        for y in at("y")..at("y") + at("h") {
+            for x in at("x")..at("x") + at("w") {
+                assert!(taken.insert((x, y)), "{} covers another", panel["title"]);
+            }
+        }
+    }
+}
+
+#[test]
 fn every_alert_and_every_message_is_explained_in_the_operating_manual() {
     let manual = read("docs/OPERATING.md");
     let alerts: Value = yaml_serde::from_str(&read("deploy/alerts.yaml")).unwrap();

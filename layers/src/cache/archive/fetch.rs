@@ -1,9 +1,9 @@
 //! The miss: asks the origin, waits for the verdict as long as the request wants, and says clearly what
 //! went wrong.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use tower_service::Service;
 
 use crate::cache::{
@@ -19,11 +19,12 @@ use crate::{
     body::{Body, BoxError},
     cause::is_caused_by,
     digest::Sha256,
-    extensions::{Delivery, Served},
+    extensions::{Anew, Delivery, Served},
     failure::{Changed, Mismatch, Superseded},
     semantics::{
         cache_status::CacheStatus,
         reuse::{self, ForwardReason},
+        stored_response::StoredResponse,
         validation,
     },
     share::{Share, Shared, SharedError, Verdict, Wanted},
@@ -41,9 +42,12 @@ where
     pub(super) async fn fetch(&mut self) -> Result<Response<Body>, Held> {
         self.may_fetch()?;
         let mut fields = self.upstream_fields();
-        if let Some(newest) = self.newest() {
+        let anew = self.anew();
+        let newest = self.newest().filter(|_| anew != Some(Anew::Whole)).cloned();
+        if let Some(newest) = &newest {
             fields.extend(validation::conditional_fields(newest));
         }
+        let asked = self.now();
         let response = match self.send(self.request(fields)).await {
             Ok(response) => response,
             Err(error) => return self.unreachable(error).await,
@@ -53,12 +57,48 @@ where
             (Some(shared), StatusCode::OK) => self.fetched(&shared).await,
             (None, StatusCode::OK) if self.head.method == Method::HEAD => Ok(self.unseen(response)),
             (None, StatusCode::OK) => self.unkept(response).map_err(Held::Failed),
+            (_, StatusCode::NOT_MODIFIED) if anew.is_some() => {
+                let fields = response.headers().clone();
+                drop(response);
+                self.still_right(newest, &fields, asked).await
+            }
             (_, _) => Err(Held::Failed(self.refused(&response))),
         }
     }
 
+    /// The origin was asked anew and confirms what is stored (RFC 9111 §4.3.4).
+    async fn still_right(
+        &mut self,
+        newest: Option<StoredResponse>,
+        confirmed: &HeaderMap,
+        asked: SystemTime,
+    ) -> Result<Response<Body>, Held> {
+        let not_it = || {
+            let (status, explained) = (StatusCode::NOT_MODIFIED, None);
+            Held::Failed(NotFetched { status, explained }.into())
+        };
+        let newest = newest.filter(|newest| {
+            validation::is_selected_by(newest, confirmed) && self.has_pin(&newest.digest)
+        });
+        let newest = newest.ok_or_else(not_it)?;
+        let fresh = validation::freshened(&newest, confirmed, asked, self.now());
+        let updated = self.store.update(&self.target.uri, fresh.clone()).await;
+        updated.map_err(Held::Failed)?;
+        let fields = self.archive_fields(&fresh);
+        let hit = self.archive_hit(&fresh, &fields, None).await;
+        let mut hit = hit.map_err(Held::Failed)?.ok_or_else(not_it)?;
+        let how = CacheStatus::forward(ForwardReason::Request)
+            .fwd_status(StatusCode::NOT_MODIFIED)
+            .stored(true);
+        status::describe(&mut hit, self.rules.name, &how, Served::Validated);
+        Ok(hit)
+    }
+
     /// Whether the origin may be asked at all.
     fn may_fetch(&self) -> Result<(), Held> {
+        if self.anew().is_some() {
+            return Ok(());
+        }
         if reuse::only_if_cached(&self.head) {
             return Err(Held::Failed(OnlyIfCached.into()));
         }
@@ -115,7 +155,7 @@ where
     }
 
     async fn unreachable(&mut self, error: BoxError) -> Result<Response<Body>, Held> {
-        if is_caused_by::<Superseded>(&*error) {
+        if is_caused_by::<Superseded>(&*error) || self.anew().is_some() {
             return Err(Held::Failed(error));
         }
         match self.pinned(Alias::Offline).await {

@@ -18,7 +18,7 @@ use crate::{
     body::{Body, BoxError},
     cause::is_caused_by,
     digest::Sha256,
-    extensions::Served,
+    extensions::{Anew, Served},
     failure::Superseded,
     semantics::{
         cache_key::{self, Nominated},
@@ -54,7 +54,9 @@ where
         let mut attempts = ATTEMPTS;
         loop {
             self.look()?;
-            if let Some(hit) = self.archived().await? {
+            if self.anew().is_none()
+                && let Some(hit) = self.archived().await?
+            {
                 return Ok(hit);
             }
             attempts -= 1;
@@ -67,6 +69,11 @@ where
                 Err(Held::Failed(error)) => return Err(error),
             }
         }
+    }
+
+    /// Whether the origin is to be asked whatever is stored.
+    fn anew(&self) -> Option<Anew> {
+        self.head.extensions.get().copied()
     }
 
     /// The answer from the store, if it has one.
