@@ -189,7 +189,7 @@ impl Verb {
                 | Self::Setup(_)
                 | Self::Config(_)
                 | Self::Ca(_)
-        ) || matches!(self, Self::Model(verb) if verb.takes_settings())
+        )
     }
 
     const fn is_json(&self) -> bool {

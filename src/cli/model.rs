@@ -54,22 +54,9 @@ impl Model {
             Self::Promote(verb) => verb.run(out).await,
             Self::Rm(verb) => verb.run(out).await,
             Self::Export(verb) => verb.run(out).await,
-            // Asks no server: see `import`.
+            // Asks no server.
             Self::Import(verb) => verb.run(Settings::default(), out),
         }
-    }
-
-    /// Runs a verb that works on the data of this machine; writing waits for the catalog, so no task does.
-    pub(super) fn import(&self, settings: Settings, out: &mut Output) -> Result<(), Failure> {
-        match self {
-            Self::Import(verb) => verb.run(settings, out),
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether it works on the data of this machine.
-    pub(super) const fn takes_settings(&self) -> bool {
-        matches!(self, Self::Import(_))
     }
 
     /// Whether failures are reported as JSON. Answers of the registry always are.

@@ -261,7 +261,10 @@ pub(in crate::cli) fn import(
     let import = catalog.plan_import(incoming)?;
     let report = import.report.clone();
     if may_write(&report) {
-        let written = catalog.write_blocking(Change::Import(Box::new(import)))?;
+        let change = Change::Import(Box::new(import));
+        // The thread of a verb may be one that must not block.
+        let writing = std::thread::spawn(move || catalog.write_blocking(change));
+        let written = writing.join().map_err(|_| "the import failed")??;
         written.model.transpose()?;
     }
     Ok(report)
