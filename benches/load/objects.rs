@@ -11,6 +11,7 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
+    time::SystemTime,
 };
 
 use bytes::Bytes;
@@ -18,7 +19,8 @@ use http_body::{Body, Frame};
 use s3s::{
     S3, S3Request, S3Response, S3Result,
     dto::{
-        GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, Metadata, StreamingBlob,
+        ETag, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, Metadata,
+        StreamingBlob,
     },
     s3_error,
 };
@@ -78,10 +80,17 @@ impl Objects {
             body: Some(StreamingBlob::from(body)),
             content_length,
             content_range,
+            e_tag: Some(e_tag(&metadata)),
+            last_modified: Some(SystemTime::UNIX_EPOCH.into()),
             metadata: Some(metadata),
             ..GetObjectOutput::default()
         })
     }
+}
+
+/// The tag of an object in parts, which is no MD5.
+fn e_tag(metadata: &Metadata) -> ETag {
+    ETag::Strong(format!("{}-1", metadata["sha256"]))
 }
 
 impl S3 for Objects {
@@ -107,6 +116,8 @@ impl S3 for Objects {
         let found = self.find(&request.input.key);
         let output = found.map(|(_, length, metadata)| HeadObjectOutput {
             content_length: i64::try_from(length).ok(),
+            e_tag: Some(e_tag(&metadata)),
+            last_modified: Some(SystemTime::UNIX_EPOCH.into()),
             metadata: Some(metadata),
             ..HeadObjectOutput::default()
         });
