@@ -3,8 +3,8 @@
 use clap::Subcommand;
 
 use super::{
-    bundle, exit::Failure, explain, files, get, head, job, ls, misses, output::Output, pin, purge,
-    rm, s3, show, stats, tag, warm, why,
+    bundle, exit::Failure, explain, files, get, head, job, ls, misses, model, output::Output, pin,
+    purge, rm, s3, show, stats, tag, warm, why,
 };
 
 #[derive(Debug, Subcommand)]
@@ -62,6 +62,9 @@ pub(super) enum Asking {
     S3(s3::S3),
     /// Write chosen artifacts of a running cache to one file
     Export(bundle::Export),
+    /// The registry of models
+    #[command(subcommand)]
+    Model(model::Model),
 }
 
 impl Asking {
@@ -92,6 +95,7 @@ impl Asking {
             Self::Stats(verb) => verb.run(out).await,
             Self::S3(verb) => verb.run(out).await,
             Self::Export(verb) => verb.run(out).await,
+            Self::Model(verb) => verb.run(out).await,
         }
     }
 
@@ -122,6 +126,7 @@ impl Asking {
             Self::Stats(verb) => verb.remote.json,
             Self::S3(verb) => verb.is_json(),
             Self::Export(verb) => verb.remote.json,
+            Self::Model(verb) => verb.is_json(),
         }
     }
 }

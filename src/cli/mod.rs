@@ -98,9 +98,6 @@ enum Verb {
     Run(setup::Run),
     /// Print or write the configuration of a tool that is to use the cache
     Setup(setup::Setup),
-    /// The registry of models
-    #[command(subcommand)]
-    Model(model::Model),
     /// Check or show the configuration
     #[command(subcommand)]
     Config(config::Config),
@@ -163,8 +160,6 @@ impl Cli {
             Some(Verb::Env(env)) => env.run(settings, out),
             Some(Verb::Run(run)) => run.run(settings),
             Some(Verb::Setup(setup)) => setup.run(settings, out),
-            Some(Verb::Model(model)) if model.takes_settings() => model.import(settings, out),
-            Some(Verb::Model(model)) => wait(model.run(out)),
             Some(Verb::Config(config)) => config.run(settings, out),
             Some(Verb::Ca(ca)) => ca.run(settings, out),
             Some(Verb::Completions(completions)) => completions.run(out),
@@ -195,7 +190,6 @@ impl Verb {
     const fn is_json(&self) -> bool {
         match self {
             Self::Asking(verb) => verb.is_json(),
-            Self::Model(verb) => verb.is_json(),
             Self::Verify(verb) => verb.remote.json,
             Self::Fsck(verb) => verb.json,
             Self::Backup(verb) => verb.remote.json,

@@ -7,36 +7,30 @@ use crate::fetch::assert_error;
 
 const REFRESH: &str = "/api/v1/refresh";
 
-#[test]
-fn what_changed_is_fetched_and_what_did_not_is_confirmed() {
-    let (origin, cache) = (Origin::start(), Cache::start());
-    let (old, new, steady) = (
-        Content::seeded(1, 1000),
-        Content::seeded(2, 1100),
-        Content::seeded(3, 1200),
-    );
-    let (first, second) = (
-        Reply::file(old.clone(), "\"v1\""),
-        Reply::file(new.clone(), "\"v2\""),
-    );
-    origin.sequence("/changed", [first, second]);
+/// An origin of four artifacts: one that changes, one that does not, one that goes, and one that by the rules of
+/// proxies nobody may keep, but which is asked for by name. And a fifth one that nobody has asked for.
+fn origin_of([old, new, steady]: [&Content; 3]) -> Origin {
+    let origin = Origin::start();
+    let never = |content: &Content| Reply::ok(content.clone()).field("Cache-Control", "no-store");
+    let changed = [(old, "\"v1\""), (new, "\"v2\"")];
+    let changed = changed.map(|(content, tag)| Reply::file(content.clone(), tag));
+    origin.sequence("/changed", changed);
     origin.route("/steady", Reply::file(steady.clone(), "\"s\""));
     origin.sequence("/gone", [Reply::ok(old.clone()), Reply::status(404)]);
-    // By the rules of proxies nobody may keep this; who asks for it by name wants it kept.
-    let never = Reply::ok(old.clone()).field("Cache-Control", "no-store");
-    origin.sequence(
-        "/never",
-        [
-            never.clone(),
-            Reply::ok(new.clone()).field("Cache-Control", "no-store"),
-        ],
-    );
+    origin.sequence("/never", [never(old), never(new)]);
+    origin.route("/new", Reply::ok(new.clone()));
+    origin
+}
+
+#[test]
+fn what_changed_is_fetched_and_what_did_not_is_confirmed() {
+    let [old, new, steady] =
+        [(1, 1000), (2, 1100), (3, 1200)].map(|(n, len)| Content::seeded(n, len));
+    let (origin, cache) = (origin_of([&old, &new, &steady]), Cache::start());
     let urls = ["/changed", "/steady", "/gone", "/never"].map(|path| origin.url(path));
     for url in &urls {
         assert_eq!(cache.fetch(url).status(), 200);
     }
-    cache.stats();
-    origin.route("/new", Reply::ok(new.clone()));
     let mut asked = urls.to_vec();
     asked.push(origin.url("/new"));
     let job = finished(&cache, REFRESH, &json!({"urls": asked}));
@@ -47,24 +41,22 @@ fn what_changed_is_fetched_and_what_did_not_is_confirmed() {
         "{job}"
     );
     assert_eq!(job["failures"][0]["subject"], origin.url("/gone"));
-    let hits = |path: &str, content: &Content| {
+    for (path, content) in [
+        ("/changed", &new),
+        ("/steady", &steady),
+        ("/gone", &old),
+        ("/never", &new),
+        ("/new", &new),
+    ] {
         let response = cache.fetch(&origin.url(path));
         response.assert_is(content);
         assert_eq!(response.value("x-cache-status"), Some("HIT"), "{path}");
-    };
-    hits("/changed", &new);
-    hits("/steady", &steady);
-    hits("/gone", &old);
-    hits("/never", &new);
-    hits("/new", &new);
+    }
     let conditional = origin.requests_for("/steady");
     assert_eq!(conditional[1].value("if-none-match"), Some("\"s\""));
     assert_eq!(origin.hits("/steady"), 2);
-    let pinned = format!(
-        "url={}&sha256={}",
-        crate::support::percent_encoded(&urls[0]),
-        old.sha256()
-    );
+    let url = crate::support::percent_encoded(&urls[0]);
+    let pinned = format!("url={url}&sha256={}", old.sha256());
     cache.fetch_with(&pinned, &[]).assert_is(&old);
 }
 

@@ -1,6 +1,6 @@
 //! Warming: lists and lock files, whole and with faults, by command, over HTTP and by schedule.
 
-use std::fs;
+use std::{fmt::Write as _, fs};
 
 use serde_json::json;
 
@@ -22,27 +22,36 @@ fn assert_warm(origin: &Origin, cache: &Cache, path: &str, content: &Content) {
     assert_eq!(origin.hits(path), before, "{path}");
 }
 
-#[test]
-fn a_list_is_brought_once_and_what_fails_is_told() {
-    let (origin, cache) = (Origin::start(), Cache::start());
-    let contents: Vec<_> = (0..20).map(|n| Content::seeded(n, 10_000 + n)).collect();
+/// A list of what the origin has, every second line with a digest.
+fn listed(origin: &Origin, contents: &[Content]) -> String {
     let mut list = String::from("# what we need\n\n");
     for (n, content) in contents.iter().enumerate() {
-        origin.route(&format!("/{n}"), Reply::ok(content.clone()));
+        let path = format!("/{n}");
+        origin.route(&path, Reply::ok(content.clone()));
         let digest = if n % 2 == 0 {
             content.sha256().to_string()
         } else {
             String::new()
         };
-        list += &format!("{} {digest}\n", origin.url(&format!("/{n}")));
+        writeln!(list, "{} {digest}", origin.url(&path)).unwrap();
     }
+    list
+}
+
+#[test]
+fn a_list_is_brought_once_and_what_fails_is_told() {
+    let (origin, cache) = (Origin::start(), Cache::start());
+    let contents: Vec<_> = (0..20).map(|n| Content::seeded(n, 10_000 + n)).collect();
+    let mut list = listed(&origin, &contents);
     let other = Content::seeded(99, 5).sha256();
     origin.route("/wrong", Reply::ok(contents[0].clone()));
-    list += &format!(
-        "{} {other}\n{}\n",
+    writeln!(
+        list,
+        "{} {other}\n{}",
         origin.url("/wrong"),
         origin.url("/none")
-    );
+    )
+    .unwrap();
     let job = finished(&cache, WARM, &json!({"text": list, "parallel": 4}));
     assert_eq!(
         (&job["state"], &job["failed"]),
@@ -51,22 +60,14 @@ fn a_list_is_brought_once_and_what_fails_is_told() {
     );
     assert_eq!(job["progress"]["done"], 22);
     assert_eq!(job["report"]["brought"], 20);
-    let bytes: u64 = contents.iter().map(|content| content.length()).sum();
+    let bytes: u64 = contents.iter().map(Content::length).sum();
     assert_eq!(job["report"]["bytes"], bytes);
     let mut failed: Vec<_> = job["failures"].as_array().unwrap().iter().collect();
     failed.sort_by_key(|failure| failure["subject"].as_str().unwrap().to_owned());
     assert_eq!(failed[0]["subject"], origin.url("/none"));
-    assert!(
-        failed[0]["reason"].as_str().unwrap().contains("404"),
-        "{}",
-        failed[0]
-    );
-    assert!(
-        failed[1]["reason"]
-            .as_str()
-            .unwrap()
-            .contains(&other.to_string())
-    );
+    let reasons = [0, 1].map(|n| failed[n]["reason"].as_str().unwrap());
+    assert!(reasons[0].contains("404"), "{}", reasons[0]);
+    assert!(reasons[1].contains(&other.to_string()), "{}", reasons[1]);
     for (n, content) in contents.iter().enumerate() {
         assert_warm(&origin, &cache, &format!("/{n}"), content);
     }
