@@ -56,6 +56,9 @@ impl Options {
     }
 }
 
+/// What can be fetched.
+const SCHEMES: [&str; 4] = ["http", "https", "s3", "minio"];
+
 /// What a text names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Manifest {
@@ -159,7 +162,8 @@ fn detected(text: &str) -> Format {
     if first.starts_with("- ") || first.starts_with("artifacts:") {
         return Format::List;
     }
-    if first.contains("://") && !first.contains(" @ ") {
+    // An option of pip may have a URL, too.
+    if first.contains("://") && !first.contains(" @ ") && !first.starts_with('-') {
         return Format::Urls;
     }
     if first
@@ -261,8 +265,9 @@ pub(super) fn artifact(line: usize, url: &str, digest: Option<&str>) -> Result<I
         let wrong = || at(line, &format!("`{text}` is no SHA-256 in hex"));
         hex.parse::<Sha256>().map_err(|_| wrong())
     });
-    let uri = url.parse::<TargetUri>();
-    let uri = uri.map_err(|_| at(line, &format!("`{url}` is no http or https URL")))?;
+    let uri = url.parse::<TargetUri>().ok();
+    let uri = uri.filter(|uri| SCHEMES.contains(&uri.scheme()));
+    let uri = uri.ok_or_else(|| at(line, &format!("`{url}` is no URL that can be fetched")))?;
     Ok(Item::Url(uri, digest.transpose()?))
 }
 
