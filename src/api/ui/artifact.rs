@@ -21,7 +21,7 @@ use crate::{
 const MAX_HISTORY: usize = 10;
 
 #[derive(Template)]
-#[template(path = "artifact.html")]
+#[template(path = "artifact.html", config = "src/api/ui/askama.toml")]
 struct Page<'a> {
     shell: Shell<'a>,
     item: Row,

@@ -22,7 +22,7 @@ use crate::artifact::{Artifact, Filter, listing::Place};
 const SHOWN: usize = 50;
 
 #[derive(Template)]
-#[template(path = "artifacts.html")]
+#[template(path = "artifacts.html", config = "src/api/ui/askama.toml")]
 struct Page<'a> {
     shell: Shell<'a>,
     summary: String,

@@ -25,7 +25,7 @@ use crate::{
 const MAX_NOTE: usize = 200;
 
 #[derive(Template)]
-#[template(path = "ask.html")]
+#[template(path = "ask.html", config = "src/api/ui/askama.toml")]
 struct Page<'a> {
     shell: Shell<'a>,
     question: &'static str,

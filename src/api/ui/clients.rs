@@ -11,7 +11,7 @@ use super::{
 use crate::setup::{Setup, Shell as Syntax, TOOLS, Tool, Writing, rendered};
 
 #[derive(Template)]
-#[template(path = "clients.html")]
+#[template(path = "clients.html", config = "src/api/ui/askama.toml")]
 struct Page<'a> {
     shell: Shell<'a>,
     heading: String,

@@ -10,7 +10,7 @@ use super::{
 use crate::config::{origin::Origin, show::Row as Setting};
 
 #[derive(Template)]
-#[template(path = "configuration.html")]
+#[template(path = "configuration.html", config = "src/api/ui/askama.toml")]
 struct Page<'a> {
     shell: Shell<'a>,
     is_changed_only: bool,

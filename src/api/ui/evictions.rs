@@ -14,7 +14,7 @@ use crate::catalog::{Eviction, MAX_EVICTIONS};
 const SHOWN: usize = 50;
 
 #[derive(Template)]
-#[template(path = "evictions.html")]
+#[template(path = "evictions.html", config = "src/api/ui/askama.toml")]
 struct Page<'a> {
     shell: Shell<'a>,
     summary: String,

@@ -15,7 +15,7 @@ use crate::access::Scope;
 const SHOWN: usize = 50;
 
 #[derive(Template)]
-#[template(path = "files.html")]
+#[template(path = "files.html", config = "src/api/ui/askama.toml")]
 struct Page<'a> {
     shell: Shell<'a>,
     items: Vec<Row>,

@@ -18,7 +18,7 @@ const SHOWN: usize = 200;
 const REFRESH: u32 = 3;
 
 #[derive(Template)]
-#[template(path = "fills.html")]
+#[template(path = "fills.html", config = "src/api/ui/askama.toml")]
 struct Page<'a> {
     shell: Shell<'a>,
     fills: Vec<Row>,

@@ -16,7 +16,7 @@ const SHOWN: usize = 50;
 const REFRESH: u32 = 3;
 
 #[derive(Template)]
-#[template(path = "jobs.html")]
+#[template(path = "jobs.html", config = "src/api/ui/askama.toml")]
 struct ListPage<'a> {
     shell: Shell<'a>,
     items: Vec<Row>,
@@ -24,7 +24,7 @@ struct ListPage<'a> {
 }
 
 #[derive(Template)]
-#[template(path = "job.html")]
+#[template(path = "job.html", config = "src/api/ui/askama.toml")]
 struct JobPage<'a> {
     shell: Shell<'a>,
     item: Row,

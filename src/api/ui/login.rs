@@ -14,7 +14,7 @@ use super::{
 use crate::error::Error;
 
 #[derive(Template)]
-#[template(path = "login.html")]
+#[template(path = "login.html", config = "src/api/ui/askama.toml")]
 struct Page<'a> {
     shell: Shell<'a>,
     error: Option<String>,

@@ -14,7 +14,7 @@ use crate::artifact::misses::Miss;
 const SHOWN: usize = 50;
 
 #[derive(Template)]
-#[template(path = "misses.html")]
+#[template(path = "misses.html", config = "src/api/ui/askama.toml")]
 struct Page<'a> {
     shell: Shell<'a>,
     mode: &'static str,

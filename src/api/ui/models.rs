@@ -19,7 +19,7 @@ const SHOWN: usize = 50;
 const MAX_OFFSET: usize = 1_000_000;
 
 #[derive(Template)]
-#[template(path = "models.html")]
+#[template(path = "models.html", config = "src/api/ui/askama.toml")]
 struct Page<'a> {
     shell: Shell<'a>,
     stages: Vec<Choice>,

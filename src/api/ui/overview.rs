@@ -17,7 +17,7 @@ use super::{
 const SHOWN: usize = 8;
 
 #[derive(Template)]
-#[template(path = "overview.html")]
+#[template(path = "overview.html", config = "src/api/ui/askama.toml")]
 struct Page<'a> {
     shell: Shell<'a>,
     is_new: bool,

@@ -11,7 +11,7 @@ use super::{
 use crate::catalog::{Catalog, Pin, PinOf};
 
 #[derive(Template)]
-#[template(path = "pins.html")]
+#[template(path = "pins.html", config = "src/api/ui/askama.toml")]
 struct Page<'a> {
     shell: Shell<'a>,
     items: Vec<Row>,

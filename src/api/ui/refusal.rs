@@ -29,7 +29,7 @@ pub(super) enum Refusal {
 }
 
 #[derive(Template)]
-#[template(path = "refusal.html")]
+#[template(path = "refusal.html", config = "src/api/ui/askama.toml")]
 struct Page<'a> {
     shell: Shell<'a>,
     title: &'static str,
