@@ -6,6 +6,7 @@ use serde_json::json;
 use super::{
     artifacts::Page,
     explain::Explanation,
+    export,
     health::{Readiness, Report, Status},
     index::Index,
     openapi::{Answer, Operation, needed, number, query, text},
@@ -60,32 +61,34 @@ fn of_artifacts(generator: &mut SchemaGenerator) -> Vec<Operation> {
     let one = "/api/artifacts/{id}";
     let url = json!({"type": "string", "format": "uri"});
     vec![
-        Operation::new("/api/artifacts", "get", "What is stored", &page).with(vec![
-            query("limit", &number(1, Some(200))),
-            query("cursor", &text()),
-            query("host", &text()),
-            query("prefix", &text()),
-            query(
-                "sha256",
-                &json!({"type": "string", "pattern": "^[0-9a-f]{64}$"}),
-            ),
-            query("q", &text()),
-            query("content_type", &text()),
-            query("tag", &text()),
-            query("pinned", &json!({"type": "boolean"})),
-            query("state", &json!({"enum": ["current", "stale", "past"]})),
-            query("min_size", &text()),
-            query("max_size", &text()),
-            query("used_after", &text()),
-            query("used_before", &text()),
-            query("unused_for", &text()),
-            query("created_after", &text()),
-            query("created_before", &text()),
-            query("older_than", &text()),
-            query("sort", &text()),
-            query("format", &json!({"enum": ["json", "ndjson"]})),
-            query("count", &json!({"type": "boolean"})),
-        ]),
+        Operation::new("/api/artifacts", "get", "What is stored", &page)
+            .with(vec![
+                query("limit", &number(1, Some(200))),
+                query("cursor", &text()),
+                query("host", &text()),
+                query("prefix", &text()),
+                query(
+                    "sha256",
+                    &json!({"type": "string", "pattern": "^[0-9a-f]{64}$"}),
+                ),
+                query("q", &text()),
+                query("content_type", &text()),
+                query("tag", &text()),
+                query("pinned", &json!({"type": "boolean"})),
+                query("state", &json!({"enum": ["current", "stale", "past"]})),
+                query("min_size", &text()),
+                query("max_size", &text()),
+                query("used_after", &text()),
+                query("used_before", &text()),
+                query("unused_for", &text()),
+                query("created_after", &text()),
+                query("created_before", &text()),
+                query("older_than", &text()),
+                query("sort", &text()),
+                query("format", &json!({"enum": ["json", "ndjson"]})),
+                query("count", &json!({"type": "boolean"})),
+            ])
+            .or("200", Answer::Other(export::MEDIA_TYPE)),
         Operation::new(one, "get", "One artifact", &record),
         Operation::answering(one, "delete", "Remove an artifact", "204", Answer::Nothing),
         Operation::new("/api/explain", "get", "What is made of a URL", &explanation)

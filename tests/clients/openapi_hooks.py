@@ -3,6 +3,13 @@
 import schemathesis
 
 
+@schemathesis.serializer("application/partial-upload")
+def part(context, value):
+    """A part of an upload is bytes."""
+    value = getattr(value, "data", value)
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
 @schemathesis.check
 def described_failure(ctx, response, case):
     """500 is a failure of the cache. That an origin failed is an answer where an origin is asked."""

@@ -71,7 +71,7 @@ impl Operation {
         }
     }
 
-    /// Another success.
+    /// Another success, or the same in another form.
     pub(in crate::api) fn or(mut self, status: &'static str, answer: Answer) -> Self {
         self.answers.push((status, answer));
         self
@@ -100,7 +100,14 @@ impl Operation {
         parameters.extend(self.parameters);
         let mut responses = json!({});
         for (status, answer) in self.answers {
-            responses[status] = success(answer);
+            let mut answer = success(answer);
+            // The same success in another form.
+            if let Some(before) = responses[status]["content"].as_object() {
+                let mut forms = before.clone();
+                forms.extend(answer["content"].as_object().cloned().unwrap_or_default());
+                answer = json!({"description": answer["description"], "content": forms});
+            }
+            responses[status] = answer;
         }
         let refused = json!({"$ref": "#/components/schemas/Problem"});
         for (status, meaning) in REFUSALS {
